@@ -1,0 +1,1 @@
+"""The investigators' Dash application."""

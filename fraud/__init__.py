@@ -1,0 +1,4 @@
+"""The plain words of the business: transactions, decisions, alerts, labels, settings and errors.
+
+This package imports nothing of ours; every other package may import it.
+"""

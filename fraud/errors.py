@@ -1,0 +1,65 @@
+"""Every error that Ringfence raises on purpose.
+
+RingfenceError
+├── InputError            a file, record or argument that the caller can mend
+│   ├── RecordError       one bad record: it goes to the dead letters, the rest goes on
+│   └── SettingsError     a setting that is missing or out of range
+├── ArtefactError         a model artefact that is damaged, mismatched or from another feature set
+├── StoreError            a store (SQL or graph) refused or lost a write
+│   └── StoreUnavailable  the store cannot be reached now; the same call may succeed later
+└── ServiceError          a local service (embedded graph, broker) did not start or stopped
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ArtefactError",
+    "InputError",
+    "RecordError",
+    "RingfenceError",
+    "ServiceError",
+    "SettingsError",
+    "StoreError",
+    "StoreUnavailable",
+]
+
+
+class RingfenceError(Exception):
+    """Root of all deliberate errors; its text is one line fit to show to a user."""
+
+
+class InputError(RingfenceError):
+    """Input that the caller can mend; the command line prints it and exits with 2."""
+
+
+class RecordError(InputError):
+    """One record breaks a rule.
+
+    ``field`` names the column, ``reason`` says what is wrong with it and what would be right,
+    the value already masked where it is personal.
+    """
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.reason = reason
+
+
+class SettingsError(InputError):
+    """A setting is missing, contradictory or out of range."""
+
+
+class ArtefactError(RingfenceError):
+    """A model artefact cannot be trusted: damaged, incomplete, or made for other features."""
+
+
+class StoreError(RingfenceError):
+    """A store refused an operation for good."""
+
+
+class StoreUnavailable(StoreError):
+    """A store cannot be reached at the moment; trying again later is sensible."""
+
+
+class ServiceError(RingfenceError):
+    """A local service process did not become ready or stopped by itself."""

@@ -1,0 +1,1 @@
+"""The scorer: booster, calibration, thresholds, reasons, the versioned artefact, and evaluation."""
