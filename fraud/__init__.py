@@ -2,3 +2,5 @@
 
 This package imports nothing of ours; every other package may import it.
 """
+
+__version__ = "0.1.0"

@@ -1,0 +1,97 @@
+"""The command line, ``python -m fraud COMMAND``: each command's module is imported only when it is called."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+
+from fraud import __version__
+from fraud.errors import InputError
+from fraud.exits import exit_status
+
+__all__ = ["COMMANDS", "Command", "main"]
+
+PROGRAM = "python -m fraud"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One sub-command: where its function is, and its line in the list."""
+
+    target: str
+    """``module:function``; the function has typed parameters with ``typer.Option``s, its docstring is its help."""
+    summary: str
+
+
+COMMANDS: dict[str, Command] = {
+    "simulate": Command("data.simulate:command", "Write a simulated payment world with known fraud rings"),
+    "load": Command("data.loaders.command:command", "Turn a public or custom file into the canonical schema"),
+    "train": Command(
+        "models.training:command", "Fit every model on a transaction file into one artefact folder"
+    ),
+    "replay": Command("stream.replay:command", "Run the online pipeline over a file in event order"),
+    "evaluate": Command("models.evaluate:command", "Measure scores against the truth, with plots"),
+    "demo": Command("stream.demo:command", "Simulate, train, replay and show the result, end to end"),
+    "dashboard": Command("dashboard.app:command", "Serve the investigators' pages"),
+    "settings": Command("fraud.settings_command:command", "Show the settings in force, secrets masked"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command line and returns its exit status: 0, 1 failed, 2 wrong usage or bad input, 130 interrupted."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    return exit_status(lambda: _dispatch(words))
+
+
+def _dispatch(words: list[str]) -> None:
+    name = words[0] if words else "--help"
+    if name in {"--help", "-h", "help"}:
+        print(_overview())
+    elif name in {"--version", "version"}:
+        print(f"ringfence {__version__}")
+    elif name in COMMANDS:
+        _run(name, words[1:])
+    else:
+        raise InputError(f"no such command: {name} (see `{PROGRAM} --help`)")
+
+
+def _overview() -> str:
+    width = max(map(len, COMMANDS)) + 2
+    listed = {**{name: command.summary for name, command in COMMANDS.items()}, "version": "Show the version"}
+    return "\n".join(
+        [
+            f"Usage: {PROGRAM} COMMAND [OPTIONS]",
+            "",
+            "Fraud ring detection in payment streams.",
+            "",
+            "Commands:",
+            *(f"  {name:<{width}}{summary}" for name, summary in listed.items()),
+            "",
+            f"`{PROGRAM} COMMAND --help` tells the options of a command. Settings come from the environment,",
+            f"prefix RINGFENCE_; `{PROGRAM} settings` lists them.",
+        ]
+    )
+
+
+def _run(name: str, words: list[str]) -> None:
+    module_name, function_name = COMMANDS[name].target.split(":")
+    # Typer is slow to import beside what `--help` needs, and so are the commands' own modules.
+    import typer
+
+    function: Callable[..., None] = getattr(import_module(module_name), function_name)
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    app.command()(function)
+    try:
+        status = app(args=words, prog_name=f"{PROGRAM} {name}", standalone_mode=False)
+    except typer.TyperException as error:
+        raise InputError(f"{error.format_message()} (see `{PROGRAM} {name} --help`)") from None
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    if status:
+        raise SystemExit(status)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,259 @@
+"""Every setting in one frozen tree, read from the environment only when asked for.
+
+Variables start with ``RINGFENCE_``; a nested field is reached with two underscores, as in
+``RINGFENCE_GRAPH__URI``. An empty variable counts as not set; an unknown one is refused, so that a misspelt
+setting never passes in silence. No password has a default: the embedded parts make their own on first use.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableValue
+
+from fraud.errors import SettingsError
+
+__all__ = [
+    "ArcadeSettings",
+    "CapacitySettings",
+    "CostSettings",
+    "DashboardSettings",
+    "GraphSettings",
+    "OnlineSettings",
+    "Settings",
+]
+
+PREFIX = "RINGFENCE_"
+SECRET_MASK = "********"  # noqa: S105 - what is shown in place of a secret
+MINIMUM_KEY_LENGTH = 32
+
+Port = Annotated[int, Field(ge=0, le=65_535)]
+Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class GraphSettings(_Group):
+    """Where the graph store is. Without a ``uri`` an embedded ArcadeDB is started on this machine."""
+
+    uri: str | None = None
+    """Bolt address of a Neo4j server, for example ``neo4j+s://graph.internal:7687``; None: embedded."""
+    user: str = "neo4j"
+    password: SecretStr | None = None
+    """Required as soon as ``uri`` is set; the embedded store makes its own."""
+    database: str = "neo4j"
+
+    @field_validator("uri")
+    @classmethod
+    def _is_bolt(cls, uri: str | None) -> str | None:
+        if uri is None:
+            return None
+        parts = urlsplit(uri)
+        if not re.fullmatch(r"(bolt|neo4j)(\+s|\+ssc)?", parts.scheme) or not parts.hostname:
+            raise ValueError("must look like bolt://host:7687 or neo4j+s://host:7687")
+        if "@" in parts.netloc:
+            raise ValueError("must not hold a user or password; set graph user and password instead")
+        return uri
+
+    @model_validator(mode="after")
+    def _has_password(self) -> Self:
+        if self.uri is not None and self.password is None:
+            raise ValueError("password: required when the graph uri is set")
+        return self
+
+
+class ArcadeSettings(_Group):
+    """Local ports of the embedded graph store; 0 takes a free one."""
+
+    bolt_port: Port = 0
+    http_port: Port = 0
+    memory_mb: int = Field(default=512, ge=128)
+    """Java heap of the embedded store, in MiB."""
+
+
+class OnlineSettings(_Group):
+    """Bounds of the online graph and of the micro-batches it is fed."""
+
+    memory_mb: int = Field(default=4096, ge=64)
+    """Memory budget of the online graph in MiB; the nodes quiet for longest go first when it is reached."""
+    retention_days: float = Field(default=120.0, gt=0, allow_inf_nan=False)
+    """Nodes quiet for longer than this may be forgotten."""
+    batch_size: int = Field(default=256, ge=1, le=65_536)
+    """Transactions scored together, at most. Scores do not depend on it."""
+
+
+class CostSettings(_Group):
+    """What a decision costs, in the currency of the settings; thresholds follow from these."""
+
+    review_cost: Money = 5.0
+    """One analyst look at one transaction."""
+    recovery_rate: float = Field(default=1.0, ge=0, le=1)
+    """Part of a stopped fraud's amount that is really kept."""
+    false_positive_cost: Money = 15.0
+    """Blocking one honest payment: the fee lost, the call, the goodwill."""
+
+
+class CapacitySettings(_Group):
+    """What the analysts can look at."""
+
+    alerts_per_day: float = Field(default=100.0, gt=0, allow_inf_nan=False)
+
+
+class DashboardSettings(_Group):
+    """Where the dashboard listens."""
+
+    host: str = Field(default="127.0.0.1", min_length=1)
+    port: Port = 8050
+
+
+class Settings(BaseSettings):
+    """Effective settings of one process; make them with ``Settings.load()``, never at import."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        validate_default=True,
+    )
+
+    home: Path = Path("var")
+    """Folder of everything that Ringfence writes for itself; made absolute."""
+    environment: Literal["local", "production"] = "local"
+    token_key: SecretStr | None = None
+    """Key of the tokens that stand for personal data; required in production, else kept in ``home``."""
+    currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
+    """ISO 4217 code assumed where a transaction names none; costs are in it."""
+    label_delay_days: float = Field(default=7.0, ge=0, allow_inf_nan=False)
+    """Days from a transaction to its label where the file does not say."""
+    database_url: SecretStr = Field(
+        default_factory=lambda fields: SecretStr(f"sqlite:///{fields['home']}/record.sqlite3")
+    )
+    """SQLAlchemy address of the record. Secret, as it may hold a password."""
+    alert_outbox: Path = Field(default_factory=lambda fields: fields["home"] / "outbox")
+    """Folder that alerts are delivered to when no other channel is set."""
+    log_level: Literal["debug", "info", "warning", "error"] = "warning"
+    log_format: Literal["text", "json"] = "text"
+
+    graph: GraphSettings = GraphSettings()
+    arcade: ArcadeSettings = ArcadeSettings()
+    online: OnlineSettings = OnlineSettings()
+    costs: CostSettings = CostSettings()
+    capacity: CapacitySettings = CapacitySettings()
+    dashboard: DashboardSettings = DashboardSettings()
+
+    @field_validator("home", "alert_outbox")
+    @classmethod
+    def _is_absolute(cls, path: Path) -> Path:
+        return path.expanduser().absolute()
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_database_url(cls, url: SecretStr) -> SecretStr:
+        if not re.match(r"[a-z0-9]+(\+[a-z0-9]+)?://", url.get_secret_value()):
+            raise ValueError("must look like sqlite:///file or postgresql+psycopg://user:password@host/name")
+        return url
+
+    @field_validator("token_key")
+    @classmethod
+    def _is_long_enough(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and len(key.get_secret_value().strip()) < MINIMUM_KEY_LENGTH:
+            raise ValueError(
+                f"needs at least {MINIMUM_KEY_LENGTH} characters, as `openssl rand -hex 32` gives"
+            )
+        return key
+
+    @model_validator(mode="after")
+    def _is_fit_for_production(self) -> Self:
+        if self.environment == "production" and self.token_key is None:
+            raise ValueError("token_key: required in production, make one with `openssl rand -hex 32`")
+        return self
+
+    @classmethod
+    def load(cls, **overrides: object) -> Settings:
+        """Reads the environment; ``overrides`` (field name to value) win over it.
+
+        Raises SettingsError with one line that names every variable at fault.
+        """
+        _refuse_unknown(os.environ)
+        try:
+            return cls(**overrides)  # type: ignore[arg-type]
+        except ValidationError as error:
+            raise SettingsError("; ".join(_explain(error))) from None
+        except UnreadableValue as error:
+            field = re.search(r'field "(\w+)"', str(error))
+            variable = PREFIX + field[1].upper() if field else PREFIX
+            raise SettingsError(f"{variable}: not readable as JSON; set its parts as {variable}__…") from None
+
+    def masked(self) -> dict[str, str]:
+        """Variable name to value in force, secrets masked, in the order of declaration."""
+        return dict(_flatten(self, PREFIX))
+
+
+def _flatten(group: BaseModel, prefix: str) -> Iterator[tuple[str, str]]:
+    for name in type(group).model_fields:
+        value = getattr(group, name)
+        variable = prefix + name.upper()
+        if isinstance(value, BaseModel):
+            yield from _flatten(value, f"{variable}__")
+        elif isinstance(value, SecretStr):
+            yield variable, _masked_secret(value.get_secret_value())
+        else:
+            yield variable, "" if value is None else str(value)
+
+
+def _masked_secret(secret: str) -> str:
+    """A URL stays readable but for its password; anything else is masked whole."""
+    if "://" not in secret:
+        return SECRET_MASK
+    without_query = secret.split("?", 1)[0]
+    return re.sub(r"(?<=://)([^:/@]*):.*@", rf"\1:{SECRET_MASK}@", without_query)
+
+
+def _variable_names(group: type[BaseModel], prefix: str) -> Iterator[str]:
+    """Every variable that may be set; a group may also be set whole, as JSON."""
+    for name, field in group.model_fields.items():
+        variable = prefix + name.upper()
+        yield variable
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _variable_names(field.annotation, f"{variable}__")
+
+
+def _refuse_unknown(environment: Mapping[str, str]) -> None:
+    known = set(_variable_names(Settings, PREFIX))
+    for variable in sorted(environment):
+        if variable.upper().startswith(PREFIX) and variable.upper() not in known:
+            near = difflib.get_close_matches(variable.upper(), known, n=1)
+            hint = f"did you mean {near[0]}?" if near else "see `python -m fraud settings`"
+            raise SettingsError(f"{variable}: no such setting; {hint}")
+
+
+def _explain(error: ValidationError) -> Iterator[str]:
+    for problem in error.errors(include_url=False, include_input=False, include_context=False):
+        where = [str(part) for part in problem["loc"]]
+        text = problem["msg"].removeprefix("Value error, ")
+        # A rule over a whole group names its field first, as "password: required when …".
+        named = re.match(r"([a-z_]+): (.*)", text)
+        if problem["type"] == "value_error" and named:
+            where, text = [*where, named[1]], named[2]
+        yield f"{PREFIX}{'__'.join(where).upper()}: {text[0].lower()}{text[1:]}"

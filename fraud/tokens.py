@@ -1,0 +1,105 @@
+"""Tokens that stand for personal identifiers: keyed, one-way, the same for the same key.
+
+Accounts (payer and counterparty alike), devices and IP addresses are tokenised at the door, before anything is
+stored or logged. Merchant and transaction identifiers are business identifiers and stay as they are.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import os
+import secrets
+import stat
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from fraud.errors import SettingsError
+from fraud.settings import MINIMUM_KEY_LENGTH, Settings
+
+__all__ = ["KEY_FILE", "TokenKind", "Tokeniser"]
+
+TokenKind = Literal["account", "device", "ip"]
+"""What an identifier names; equal text of two kinds gives unrelated tokens."""
+
+KEY_FILE = "token.key"
+"""Name of the local key in the home folder."""
+
+_PREFIXES: dict[str, str] = {"account": "a_", "device": "d_", "ip": "i_"}
+_DIGEST_BYTES = 16
+_REMEMBERED = 65_536
+
+
+class Tokeniser:
+    """HMAC-SHA256 under one secret key, cut to 128 bits: ``a_`` and 26 characters of lower-case base32."""
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) < MINIMUM_KEY_LENGTH:
+            raise SettingsError(f"token key: needs at least {MINIMUM_KEY_LENGTH} bytes, got {len(key)}")
+        self._key = key
+        # Payers come back: a remembered token costs a fiftieth of a computed one on the path of every event.
+        self._remembered = lru_cache(maxsize=_REMEMBERED)(self._compute)
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Tokeniser:
+        """Takes the key of the settings, or in local mode the one kept in the home folder (made on first use).
+
+        Raises SettingsError in production without a key, or where the local key is open to other users.
+        """
+        if settings.token_key is not None:
+            return cls(settings.token_key.get_secret_value().strip().encode())
+        if settings.environment == "production":
+            raise SettingsError("RINGFENCE_TOKEN_KEY: required in production")
+        return cls(_local_key(settings.home / KEY_FILE))
+
+    def __repr__(self) -> str:
+        return "Tokeniser(key=********)"
+
+    def token(self, kind: TokenKind, value: str) -> str:
+        """The token of one identifier."""
+        return self._remembered(kind, value)
+
+    def _compute(self, kind: TokenKind, value: str) -> str:
+        digest = hmac.digest(self._key, f"{kind}\0{value}".encode(), "sha256")
+        text = base64.b32encode(digest[:_DIGEST_BYTES]).decode("ascii")
+        return _PREFIXES[kind] + text.rstrip("=").lower()
+
+    def tokens(self, kind: TokenKind, values: Iterable[str | None]) -> list[str | None]:
+        """Tokens of a whole column in its order, each distinct identifier hashed once; None stays None."""
+        column = list(values)
+        known: dict[str | None, str | None] = {
+            value: self._compute(kind, value) for value in set(column) if value is not None
+        }
+        return [known.get(value) for value in column]
+
+
+def _local_key(path: Path) -> bytes:
+    if not path.exists():
+        _make_key(path)
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077:
+        raise SettingsError(f"{path}: other users can read this key; run `chmod 600 {path}`")
+    key = path.read_bytes().strip()
+    if len(key) < MINIMUM_KEY_LENGTH:
+        raise SettingsError(f"{path}: damaged key; restore it from a copy (a new key makes other tokens)")
+    return key
+
+
+def _make_key(path: Path) -> None:
+    """Makes the key so that of several processes starting at once one wins and none sees half a key."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_hex(32) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        # A link, unlike a rename, never replaces the key that another process made first.
+        path.hardlink_to(aside)
+    except FileExistsError:
+        return
+    finally:
+        aside.unlink()
