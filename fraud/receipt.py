@@ -145,7 +145,8 @@ class ReceiptBatch:
                 *(a.tobytes() for a in arrays.values()),
             )
         )
-        return PREFIX.pack(MAGIC, zlib.crc32(content), len(content)) + CODEC.compress(content, asbytes=True)
+        compressed: bytes = CODEC.compress(content, asbytes=True)
+        return PREFIX.pack(MAGIC, zlib.crc32(content), len(content)) + compressed
 
     @classmethod
     def from_bytes(cls, blob: bytes) -> ReceiptBatch:

@@ -1,0 +1,332 @@
+"""What people ask of the record: queues, alerts, rings, transactions, receipts. Nothing here writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import msgspec
+from sqlalchemy import BigInteger, Engine, Executable, Select, Table, case, func, select, type_coerce
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
+
+from fraud.alert import Alert, AlertState, Severity, Subject
+from fraud.decision import Decision, Outcome, Reason
+from fraud.errors import StoreError, StoreUnavailable
+from fraud.receipt import Receipt, ReceiptBatch
+from fraud.record_tables import (
+    DAY,
+    EPOCH,
+    alerts,
+    decisions,
+    receipts,
+    ring_members,
+    rings,
+    runs,
+    transactions,
+)
+from fraud.ring import NodeKind, Ring, RingMember
+from fraud.run import Run, RunState
+
+__all__ = ["AlertSummary", "DayCount", "DecidedTransaction", "RecordReader"]
+
+AT_ONCE = 500
+"""Values in one IN list: well under the limit of any database."""
+
+
+class AlertSummary(msgspec.Struct, frozen=True):
+    """One line of the alert queue."""
+
+    alert_id: str
+    version: int
+    state: AlertState
+    severity: Severity
+    subject: Subject
+    subject_id: str
+    kind: str
+    score: float
+    money: float
+    size: int
+    top_reason: str
+    opened_at: datetime
+    last_seen: datetime
+
+
+class DecidedTransaction(msgspec.Struct, frozen=True):
+    """A transaction as stored, personal fields as tokens, beside what was decided (None: only recorded)."""
+
+    transaction_id: str
+    event_time: datetime
+    account_id: str
+    merchant_id: str | None
+    counterparty_id: str | None
+    amount: float
+    currency: str
+    device_id: str | None
+    ip: str | None
+    channel: str | None
+    mcc: str | None
+    latitude: float | None
+    longitude: float | None
+    score: float | None
+    outcome: Outcome | None
+    reasons: tuple[Reason, ...] = ()
+
+
+class DayCount(msgspec.Struct, frozen=True):
+    """Decisions of one UTC day of event time; ``stopped`` is the money in review or blocked."""
+
+    day: date
+    approved: int
+    reviewed: int
+    blocked: int
+    money: float
+    stopped: float
+
+
+class RecordReader:
+    """Read access to the record; safe to share between threads."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def alert_queue(self, state: AlertState | None = None, limit: int = 1_000) -> list[AlertSummary]:
+        """The most urgent alerts first: by severity, then score, then the newest."""
+        columns = [alerts.c[name] for name in AlertSummary.__struct_fields__]
+        query = select(*columns).order_by(
+            alerts.c.severity_rank.desc(), alerts.c.score.desc(), alerts.c.last_seen.desc(), alerts.c.alert_id
+        )
+        if state is not None:
+            query = query.where(alerts.c.state == state.value)
+        return [
+            AlertSummary(
+                **{
+                    **row._mapping,
+                    "state": AlertState(row.state),
+                    "severity": Severity(row.severity),
+                    "subject": Subject(row.subject),
+                }
+            )
+            for row in self._rows(query.limit(limit))
+        ]
+
+    def alert(self, alert_id: str) -> Alert | None:
+        """The newest state of an alert, or None."""
+        rows = self._rows(select(alerts.c.body, alerts.c.state).where(alerts.c.alert_id == alert_id))
+        if not rows:
+            return None
+        alert = msgspec.json.decode(rows[0].body, type=Alert)
+        return msgspec.structs.replace(alert, state=AlertState(rows[0].state))
+
+    def ring(self, ring_id: str) -> Ring | None:
+        """The newest state of a ring, members by score, or None."""
+        rows = self._rows(select(rings).where(rings.c.ring_id == ring_id))
+        if not rows:
+            return None
+        row = rows[0]
+        return Ring(
+            ring_id=row.ring_id,
+            version=row.version,
+            kind=row.kind,
+            score=row.score,
+            members=tuple(self.ring_members(ring_id)),
+            first_alert_time=row.first_alert_time,
+            last_seen=row.last_seen,
+            money=row.money,
+            transaction_ids=tuple(msgspec.json.decode(row.transaction_ids, type=list[str])),
+        )
+
+    def ring_members(self, ring_id: str) -> list[RingMember]:
+        """Members of a ring, highest score first."""
+        member = ring_members.c
+        query = select(member.member_id, member.kind, member.role, member.score, member.joined_at)
+        query = query.where(member.ring_id == ring_id).order_by(
+            member.score.desc(), member.kind, member.member_id
+        )
+        return [
+            RingMember(r.member_id, NodeKind(r.kind), r.role, r.score, r.joined_at) for r in self._rows(query)
+        ]
+
+    def rings_of(self, member_ids: Iterable[str]) -> dict[str, list[str]]:
+        """Ring ids by member, for those of the members that belong to any ring."""
+        found: dict[str, list[str]] = {}
+        for some in portions(member_ids):
+            query = select(ring_members.c.member_id, ring_members.c.ring_id)
+            query = query.where(ring_members.c.member_id.in_(some)).order_by(ring_members.c.ring_id)
+            for row in self._rows(query):
+                found.setdefault(row.member_id, []).append(row.ring_id)
+        return found
+
+    def transactions(self, transaction_ids: Iterable[str]) -> list[DecidedTransaction]:
+        """The named transactions that are in the record, oldest first."""
+        found: list[DecidedTransaction] = []
+        for some in portions(transaction_ids):
+            found += self._decided(_decided_query().where(transactions.c.transaction_id.in_(some)))
+        return sorted(found, key=lambda t: (t.event_time, t.transaction_id))
+
+    def transactions_around(
+        self,
+        node_id: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 200,
+    ) -> list[DecidedTransaction]:
+        """The newest transactions at a node (payer, counterparty, merchant, device or IP), newest first.
+
+        ``since`` is included, ``until`` is not. Each end is asked for its own newest, so that a hub costs no
+        more.
+        """
+        column = transactions.c
+        ends = (column.account_id, column.counterparty_id, column.merchant_id, column.device_id, column.ip)
+        found: dict[str, DecidedTransaction] = {}
+        for end in ends:
+            query = _decided_query().where(end == node_id)
+            if since is not None:
+                query = query.where(column.event_time >= since)
+            if until is not None:
+                query = query.where(column.event_time < until)
+            query = query.order_by(column.event_time.desc(), column.transaction_id).limit(limit)
+            found.update((t.transaction_id, t) for t in self._decided(query))
+        newest = sorted(found.values(), key=lambda t: (t.event_time, t.transaction_id), reverse=True)
+        return newest[:limit]
+
+    def worst_scores(self, account_ids: Iterable[str]) -> dict[str, tuple[float, Outcome]]:
+        """The highest score of each account as payer, and the outcome it led to; unknown accounts are absent."""
+        worst: dict[str, tuple[float, Outcome]] = {}
+        for some in portions(account_ids):
+            query = (
+                select(
+                    transactions.c.account_id, decisions.c.outcome, func.max(decisions.c.score).label("score")
+                )
+                .join(decisions, decisions.c.transaction_id == transactions.c.transaction_id)
+                .where(transactions.c.account_id.in_(some))
+                .group_by(transactions.c.account_id, decisions.c.outcome)
+            )
+            for row in self._rows(query):
+                score = (row.score, Outcome(row.outcome))
+                worst[row.account_id] = max(worst.get(row.account_id, score), score)
+        return worst
+
+    def decision(self, transaction_id: str) -> Decision | None:
+        """The decision of a transaction, or None."""
+        return self.decisions([transaction_id]).get(transaction_id)
+
+    def decisions(self, transaction_ids: Iterable[str]) -> dict[str, Decision]:
+        """Decisions by transaction id, for those that are in the record."""
+        found: dict[str, Decision] = {}
+        for some in portions(transaction_ids):
+            for row in self._rows(select(decisions).where(decisions.c.transaction_id.in_(some))):
+                found[row.transaction_id] = Decision(
+                    transaction_id=row.transaction_id,
+                    event_time=row.event_time,
+                    score=row.score,
+                    outcome=Outcome(row.outcome),
+                    model_version=row.model_version,
+                    reasons=msgspec.json.decode(row.reasons, type=tuple[Reason, ...]),
+                    missing=msgspec.json.decode(row.missing, type=tuple[str, ...]),
+                )
+        return found
+
+    def receipt(self, transaction_id: str) -> Receipt | None:
+        """What a transaction was scored from, or None where no receipt was kept."""
+        query = select(receipts.c.batch, decisions.c.receipt_row).join(
+            decisions, decisions.c.receipt_id == receipts.c.receipt_id
+        )
+        rows = self._rows(query.where(decisions.c.transaction_id == transaction_id))
+        if not rows:
+            return None
+        receipt = ReceiptBatch.from_bytes(rows[0].batch).row(rows[0].receipt_row)
+        if receipt.transaction_id != transaction_id:
+            raise StoreError(
+                f"receipt: row {rows[0].receipt_row} belongs to another transaction; restore a backup"
+            )
+        return receipt
+
+    def counts_by_day(self) -> list[DayCount]:
+        """Decisions and money by day of event time, oldest first."""
+        day = (type_coerce(transactions.c.event_time, BigInteger) // DAY).label("day")
+        held = decisions.c.outcome != Outcome.APPROVE.value
+        query = (
+            select(
+                day,
+                *(
+                    func.sum(case((decisions.c.outcome == o.value, 1), else_=0)).label(o.value)
+                    for o in Outcome
+                ),
+                func.sum(transactions.c.amount).label("money"),
+                func.sum(case((held, transactions.c.amount), else_=0.0)).label("stopped"),
+            )
+            .join(decisions, decisions.c.transaction_id == transactions.c.transaction_id)
+            .group_by(day)
+            .order_by(day)
+        )
+        return [
+            DayCount(
+                EPOCH.date() + timedelta(days=r.day),
+                int(r.approve),
+                int(r.review),
+                int(r.block),
+                float(r.money),
+                float(r.stopped),
+            )
+            for r in self._rows(query)
+        ]
+
+    def count(self, table: Table) -> int:
+        """Rows of one of the tables in ``fraud.record_tables``."""
+        return int(self._rows(select(func.count()).select_from(table))[0][0])
+
+    def runs(self, limit: int = 50) -> list[Run]:
+        """The newest runs first."""
+        query = select(runs).order_by(runs.c.started_at.desc(), runs.c.run_id).limit(limit)
+        return [Run(**{**row._mapping, "state": RunState(row.state)}) for row in self._rows(query)]
+
+    def close(self) -> None:
+        """Give the connections back; the record can't be used afterwards."""
+        self.engine.dispose()
+
+    def _decided(self, query: Select[Any]) -> list[DecidedTransaction]:
+        found = []
+        for row in self._rows(query):
+            values = dict(row._mapping)
+            values["outcome"] = None if row.outcome is None else Outcome(row.outcome)
+            values["reasons"] = msgspec.json.decode(row.reasons or "[]", type=tuple[Reason, ...])
+            found.append(DecidedTransaction(**values))
+        return found
+
+    def _rows(self, query: Executable) -> Sequence[Any]:
+        with store_errors("read"), self.engine.connect() as connection:
+            return connection.execute(query).all()
+
+
+def _decided_query() -> Select[Any]:
+    return select(transactions, decisions.c.score, decisions.c.outcome, decisions.c.reasons).outerjoin(
+        decisions, decisions.c.transaction_id == transactions.c.transaction_id
+    )
+
+
+def portions(values: Iterable[str]) -> Iterator[list[str]]:
+    """The values in lists that any database takes as parameters of one statement."""
+    everything = list(values)
+    for start in range(0, len(everything), AT_ONCE):
+        yield everything[start : start + AT_ONCE]
+
+
+@contextmanager
+def store_errors(act: str) -> Iterator[None]:
+    """Turn the database library's errors into ours: unavailable (try again later) or refused for good."""
+    try:
+        yield
+    except (OperationalError, InterfaceError, TimeoutError) as error:
+        raise StoreUnavailable(
+            f"record: cannot {act} now ({_cause(error)}); check the database and its disk"
+        ) from error
+    except DBAPIError as error:
+        raise StoreError(f"record: {act} refused ({_cause(error)})") from error
+
+
+def _cause(error: Exception) -> str:
+    # The library's own text shows the statement and its values; the driver's first line does not.
+    return str(getattr(error, "orig", None) or error).splitlines()[0]
