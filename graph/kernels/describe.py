@@ -1,0 +1,249 @@
+"""Fills one row of features, in the order of ``graph.features.FEATURE_NAMES``."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from fraud.compiled import kernel
+from graph.kernels.labels import fraud_rate_last, label_read, label_risk
+from graph.kernels.windows import fade, window_read
+from graph.layout import DAY, HALF_LIVES, HOUR, PAYEE
+
+DAY_0_WEEKDAY = 3
+"""1970-01-01 was a Thursday; Monday is 0."""
+
+ROLE_WIDTH = 47
+FLOW_WIDTH = 8
+EARTH_RADIUS_KM = 6371.0088
+
+
+@kernel
+def write_tabular(event: Any, transfer: bool, out: Any) -> int:
+    """What the transaction itself says. Returns the next column."""
+    hour = (event.time % DAY) / HOUR
+    weekday = (event.time // DAY + DAY_0_WEEKDAY) % 7
+    out[0] = event.amount
+    out[1] = math.log1p(event.amount)
+    out[2] = 1.0 if event.amount == math.floor(event.amount) else 0.0
+    out[3] = hour
+    out[4] = weekday
+    out[5] = 1.0 if weekday >= 5 else 0.0
+    out[6] = 1.0 if hour < 6.0 else 0.0
+    out[7] = _day_of_month(event.time // DAY)
+    out[8] = event.channel
+    out[9] = event.mcc if event.mcc >= 0 else np.nan
+    out[10] = 1.0 if transfer else 0.0
+    out[11] = 1.0 if event.ends[2] >= 0 else 0.0
+    out[12] = 1.0 if event.ends[3] >= 0 else 0.0
+    return 13
+
+
+@kernel
+def _day_of_month(days: int) -> int:
+    """Civil day of the month from days since 1970 (Hinnant, chrono-compatible date algorithms)."""
+    z = days + 719468
+    day_of_era = z - (z // 146097) * 146097
+    year_of_era = (day_of_era - day_of_era // 1460 + day_of_era // 36524 - day_of_era // 146096) // 365
+    day_of_year = day_of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
+    month = (5 * day_of_year + 2) // 153
+    return day_of_year - (153 * month + 2) // 5 + 1
+
+
+@kernel
+def write_role(nodes: Any, number: int, time: int, out: Any, j: int) -> int:
+    """History of one end. Returns the next column."""
+    if number < 0:
+        for i in range(ROLE_WIDTH):
+            out[j + i] = np.nan
+        return j + ROLE_WIDTH
+    node = nodes[number]
+    for tier in range(4):
+        count, total, largest, distinct = window_read(node, tier, time)
+        out[j] = count
+        out[j + 1] = total
+        out[j + 2] = total / count if count > 0 else np.nan
+        out[j + 3] = largest
+        out[j + 4] = distinct
+        j += 5
+    elapsed = time - node.last_seen
+    for tier in range(4):
+        out[j + tier] = node.decay[tier] * fade(HALF_LIVES[tier], elapsed)
+    j += 4
+    seen = node.count > 0
+    out[j] = 0.0 if seen else 1.0
+    out[j + 1] = max(elapsed, 0) / HOUR if seen else np.nan
+    out[j + 2] = max(time - node.first_seen, 0) / DAY if seen else np.nan
+    out[j + 3] = node.degree[0]
+    out[j + 4] = node.new_pair_decay[0] * fade(HALF_LIVES[1], elapsed)
+    out[j + 5] = node.new_pair_decay[1] * fade(HALF_LIVES[2], elapsed)
+    return _write_neighbour_risk(nodes, node, out, _write_labels(node, time, out, j + 6))
+
+
+@kernel
+def _write_labels(node: Any, time: int, out: Any, j: int) -> int:
+    for tier in range(2):
+        known, frauds = label_read(node, tier, time)
+        out[j] = known
+        out[j + 1] = frauds
+        out[j + 2] = frauds / known if known > 0 else np.nan
+        j += 3
+    out[j] = node.known
+    out[j + 1] = node.frauds
+    out[j + 2] = fraud_rate_last(node, 1)
+    out[j + 3] = fraud_rate_last(node, 3)
+    out[j + 4] = fraud_rate_last(node, 8)
+    out[j + 5] = fraud_rate_last(node, 32)
+    tainted = node.frauds > 0
+    out[j + 6] = (time - node.last_fraud) / DAY if tainted else np.nan
+    out[j + 7] = (time - node.episode_start) / DAY if tainted else np.nan
+    out[j + 8] = node.legit_since_fraud if tainted else np.nan
+    return j + 9
+
+
+@kernel
+def _write_neighbour_risk(nodes: Any, node: Any, out: Any, j: int) -> int:
+    """Label risk, as known now, of the others in this node's most recent transactions."""
+    total = 0.0
+    largest = 0.0
+    held = 0
+    for k in range(node.slot_count):
+        other = nodes[node.slot_other[k]]
+        if other.alive == 1 and other.first_seen // 1_000_000 <= node.slot_seconds[k]:
+            risk = label_risk(other)
+            total += risk
+            largest = max(largest, risk)
+            held += 1
+    out[j] = total / held if held > 0 else np.nan
+    out[j + 1] = largest if held > 0 else np.nan
+    return j + 2
+
+
+@kernel
+def write_flow(nodes: Any, number: int, time: int, out: Any, j: int) -> int:
+    """The other side of the same account, if it has one. Returns the next column."""
+    if number < 0 or nodes[number].twin == 0:
+        for i in range(FLOW_WIDTH):
+            out[j + i] = np.nan
+        return j + FLOW_WIDTH
+    node = nodes[nodes[number].twin - 1]
+    for tier in range(1, 3):
+        count, total, _, distinct = window_read(node, tier, time)
+        out[j] = count
+        out[j + 1] = total
+        out[j + 2] = distinct
+        j += 3
+    out[j] = max(time - node.last_seen, 0) / HOUR if node.count > 0 else np.nan
+    out[j + 1] = label_risk(node)
+    return j + 2
+
+
+@kernel
+def spread(node: Any) -> float:
+    """Standard deviation of log amounts, with one unit of prior variance."""
+    return math.sqrt((node.log_m2 + 1.0) / (node.count + 2.0))
+
+
+@kernel
+def kilometres(latitude: float, longitude: float, latitude2: float, longitude2: float) -> float:
+    """Great-circle distance (haversine); degrees in, NaN in gives NaN out."""
+    rad = math.pi / 180.0
+    a = math.sin((latitude2 - latitude) * rad / 2.0)
+    b = math.sin((longitude2 - longitude) * rad / 2.0)
+    h = a * a + math.cos(latitude * rad) * math.cos(latitude2 * rad) * b * b
+    return 2.0 * EARTH_RADIUS_KM * math.asin(math.sqrt(min(h, 1.0)))
+
+
+@kernel
+def write_target_mix(nodes: Any, event: Any, out: Any, j: int) -> int:
+    """Who pays this target: share over shared devices, share from young accounts."""
+    node = nodes[event.ends[1]]
+    recent = node.decay[2]
+    out[j] = node.shared_decay / recent if recent > 0.0 else np.nan
+    out[j + 1] = node.young_decay / recent if recent > 0.0 else np.nan
+    return j + 2
+
+
+@kernel
+def write_ratios(nodes: Any, event: Any, base_account: int, base_target: int, out: Any, j: int) -> int:
+    """The transaction against the history of its ends. Returns the next column."""
+    account = nodes[event.ends[0]]
+    log_amount = math.log1p(event.amount)
+    for i in range(10):
+        out[j + i] = np.nan
+    out[j] = event.amount / out[base_account + 12]
+    out[j + 1] = event.amount / out[base_account + 17]
+    out[j + 2] = event.amount / out[base_account + 18] if out[base_account + 18] > 0.0 else np.nan
+    if account.count > 0:
+        out[j + 3] = math.exp(log_amount - account.log_median)
+        out[j + 4] = (log_amount - account.log_mean) / spread(account)
+    target = nodes[event.ends[1]]
+    if target.count > 0:
+        out[j + 5] = (log_amount - target.log_mean) / spread(target)
+    out[j + 6] = event.amount / out[base_target + 17]
+    out[j + 8] = _against_month(out[base_target + 5], out[base_target + 15])
+    out[j + 9] = _against_month(out[base_target + 9], out[base_target + 19])
+    out[j + 7] = _against_month(out[base_account + 5], out[base_account + 15])
+    return j + 10
+
+
+@kernel
+def _against_month(day: float, month: float) -> float:
+    return day / ((month + 1.0) / 30.0)
+
+
+@kernel
+def write_pair(pairs: Any, place: int, event: Any, out: Any, j: int) -> int:
+    """Account with target. Returns the next column."""
+    pair = pairs[place]
+    known = pair.left != 0
+    elapsed = event.time - pair.last
+    out[j] = 0.0 if known else 1.0
+    out[j + 1] = pair.count if known else 0.0
+    out[j + 2] = max(elapsed, 0) / HOUR if known else np.nan
+    out[j + 3] = event.amount / (pair.sum / pair.count) if known else np.nan
+    for tier in range(4):
+        out[j + 4 + tier] = pair.decay[tier] * fade(HALF_LIVES[tier], elapsed) if known else 0.0
+    return j + 8
+
+
+@kernel
+def write_link(pairs: Any, place: int, time: int, out: Any, j: int) -> int:
+    """Account with device or address (place −1: the transaction has none). Returns the next column."""
+    if place < 0:
+        for i in range(3):
+            out[j + i] = np.nan
+        return j + 3
+    pair = pairs[place]
+    known = pair.left != 0
+    out[j] = 0.0 if known else 1.0
+    out[j + 1] = pair.count if known else 0.0
+    out[j + 2] = max(time - pair.last, 0) / HOUR if known else np.nan
+    return j + 3
+
+
+@kernel
+def write_places(nodes: Any, event: Any, out: Any, j: int) -> int:
+    """Where it happened against where the ends were before. Returns the next column."""
+    for i in range(4):
+        out[j + i] = np.nan
+    if math.isnan(event.latitude):
+        return j + 4
+    account = nodes[event.ends[0]]
+    if account.located > 0:
+        away = kilometres(account.latitude, account.longitude, event.latitude, event.longitude)
+        out[j] = away
+        out[j + 1] = away / (max(event.time - account.last_seen, HOUR // 60) / HOUR)
+        out[j + 2] = kilometres(account.mean_latitude, account.mean_longitude, event.latitude, event.longitude)
+    target = nodes[event.ends[1]]
+    if target.located > 0:
+        out[j + 3] = kilometres(target.mean_latitude, target.mean_longitude, event.latitude, event.longitude)
+    return j + 4
+
+
+@kernel
+def is_transfer(nodes: Any, event: Any) -> bool:
+    """Whether the target is an account rather than a merchant."""
+    return nodes[event.ends[1]].kind == PAYEE

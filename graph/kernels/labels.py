@@ -1,0 +1,88 @@
+"""What late labels say of a node: counted from the moment they were reported, never earlier."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fraud.compiled import kernel
+from graph.kernels.windows import popcount
+from graph.layout import DAY, LABEL_BUCKET_WIDTH, LABEL_BUCKETS, LABEL_OFFSET
+
+EPISODE_GAP = 10 * DAY
+"""Frauds further apart than this in event time belong to different episodes."""
+
+PRIOR_FRAUDS = 0.05
+PRIOR_KNOWN = 5.0
+
+
+@kernel
+def label_add(node: Any, known_at: int, event_time: int, is_fraud: bool) -> None:
+    """Add one reported label to a node that took part in the transaction."""
+    node.known += 1
+    node.label_bits = (node.label_bits << np.uint32(1)) | np.uint32(1 if is_fraud else 0)
+    node.label_bits_count = min(node.label_bits_count + 1, 32)
+    if is_fraud:
+        node.frauds += 1
+        if node.last_fraud == 0 or event_time - node.last_fraud > EPISODE_GAP:
+            node.episode_start = event_time
+        node.last_fraud = max(node.last_fraud, event_time)
+        node.legit_since_fraud = 0
+    elif event_time > node.last_fraud:
+        node.legit_since_fraud += 1
+    _count_in_windows(node, known_at, is_fraud)
+
+
+@kernel
+def _count_in_windows(node: Any, known_at: int, is_fraud: bool) -> None:
+    for tier in range(2):
+        size = LABEL_BUCKETS[tier]
+        bucket = known_at // LABEL_BUCKET_WIDTH[tier]
+        epoch = np.int64(node.label_epoch[tier])
+        if bucket > epoch:
+            for fresh in range(max(epoch + 1, bucket - size + 1), bucket + 1):
+                at = LABEL_OFFSET[tier] + fresh % size
+                node.label_known[at] = 0
+                node.label_fraud[at] = 0
+            node.label_epoch[tier] = bucket
+        elif bucket <= epoch - size:
+            continue
+        at = LABEL_OFFSET[tier] + bucket % size
+        node.label_known[at] = min(node.label_known[at] + 1, 65535)
+        if is_fraud:
+            node.label_fraud[at] = min(node.label_fraud[at] + 1, 65535)
+
+
+@kernel
+def label_read(node: Any, tier: int, time: int) -> tuple[int, int]:
+    """Known labels and known frauds reported within one window as of ``time``."""
+    size = LABEL_BUCKETS[tier]
+    now = time // LABEL_BUCKET_WIDTH[tier]
+    epoch = np.int64(node.label_epoch[tier])
+    known = np.int64(0)
+    frauds = np.int64(0)
+    for bucket in range(max(now, epoch) - size + 1, min(now, epoch) + 1):
+        if bucket > now - size:
+            at = LABEL_OFFSET[tier] + bucket % size
+            known += node.label_known[at]
+            frauds += node.label_fraud[at]
+    return known, frauds
+
+
+@kernel
+def fraud_rate_last(node: Any, n: int) -> float:
+    """Share of frauds among the last ``n`` (≤ 32) reported labels; NaN without labels."""
+    held = min(np.int64(node.label_bits_count), n)
+    if held == 0:
+        return np.nan
+    bits = np.uint64(node.label_bits) & ((np.uint64(1) << np.uint64(held)) - np.uint64(1))
+    return popcount(bits) / held
+
+
+@kernel
+def label_risk(node: Any) -> float:
+    """Fraud rate of the last 32 labels, shrunk towards 1 % by a prior of five labels."""
+    held = node.label_bits_count
+    frauds = popcount(node.label_bits)
+    return (frauds + PRIOR_FRAUDS) / (held + PRIOR_KNOWN)

@@ -1,0 +1,120 @@
+"""Messages between the ends of a transaction, and each node's most recent slots."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from fraud.compiled import kernel
+from graph.kernels.labels import label_risk
+from graph.kernels.windows import window_read
+from graph.layout import DAY, HOUR, MERCHANT
+from graph.observation import FANOUT, MESSAGE_LIMIT, MESSAGE_SCALE, MESSAGE_WIDTH
+
+STATE_WIDTH = 10
+"""The first entries of a message speak of the sender; the rest of the transaction."""
+
+RISK_STRETCH = 8.0
+
+
+@kernel
+def quantise(value: float) -> int:
+    """To 16-bit fixed point, clipped so that sums over a full fan-out stay exact."""
+    value = min(max(value, -MESSAGE_LIMIT), MESSAGE_LIMIT)
+    return np.int16(np.rint(value * MESSAGE_SCALE))
+
+
+@kernel
+def write_state(node: Any, time: int, row: Any) -> None:
+    """The sender's part of a message: its state before ``time``."""
+    count_1h = window_read(node, 0, time)[0]
+    count_1d = window_read(node, 1, time)[0]
+    count_30d, sum_30d, _, _ = window_read(node, 3, time)
+    row[0] = quantise(math.log1p(count_1h))
+    row[1] = quantise(math.log1p(count_1d))
+    row[2] = quantise(math.log1p(count_30d))
+    row[3] = quantise(math.log1p(sum_30d / count_30d)) if count_30d > 0 else 0
+    row[4] = quantise(math.log1p(max(node.degree[0], 0)))
+    if node.count > 0:
+        row[5] = quantise(math.log1p(max(time - node.last_seen, 0) / HOUR))
+        row[6] = quantise(math.log1p(max(time - node.first_seen, 0) / DAY))
+    else:
+        row[5] = quantise(MESSAGE_LIMIT)
+        row[6] = 0
+    row[7] = quantise(RISK_STRETCH * label_risk(node))
+    row[8] = quantise(math.log1p(node.frauds))
+    row[9] = quantise(1.0 if node.kind == MERCHANT else 0.0)
+
+
+@kernel
+def write_transaction(
+    time: int, log_amount: float, log_ratio: float, is_new: bool, device_accounts: int, row: Any
+) -> None:
+    """The transaction's part of a message."""
+    angle = 2.0 * math.pi * ((time % DAY) / DAY)
+    row[10] = quantise(log_amount)
+    row[11] = quantise(log_ratio)
+    row[12] = quantise(1.0 if is_new else 0.0)
+    row[13] = quantise(math.log1p(device_accounts))
+    row[14] = quantise(math.sin(angle))
+    row[15] = quantise(math.cos(angle))
+
+
+@kernel
+def slot_at(node: Any, position: int) -> int:
+    """Place of the ``position``-th oldest slot."""
+    return (np.int64(node.slot_next) - np.int64(node.slot_count) + position + 2 * FANOUT) % FANOUT
+
+
+@kernel
+def sum_messages(node: Any, out: Any) -> int:
+    """Exact sum of the messages that a node holds; returns how many."""
+    held = np.int64(node.slot_count)
+    for d in range(MESSAGE_WIDTH):
+        out[d] = 0
+    for k in range(held):
+        for d in range(MESSAGE_WIDTH):
+            out[d] += node.slot_message[k, d]
+    return held
+
+
+@kernel
+def push_slot(
+    node: Any, other: int, time: int, serial: int, message: Any, hop2: Any, hop2_count: int
+) -> None:
+    """Remember one transaction, forgetting the oldest when full."""
+    at = np.int64(node.slot_next)
+    node.slot_other[at] = other
+    node.slot_seconds[at] = min(max(time // 1_000_000, 0), 4_294_967_295)
+    node.slot_serial[at] = serial
+    node.slot_hop2_count[at] = hop2_count
+    for d in range(MESSAGE_WIDTH):
+        node.slot_message[at, d] = message[d]
+        node.slot_hop2[at, d] = hop2[d]
+    node.slot_next = (at + 1) % FANOUT
+    node.slot_count = min(np.int64(node.slot_count) + 1, FANOUT)
+
+
+@kernel
+def read_ages(node: Any, time: int, age: Any, serial: Any) -> int:
+    """Age (log1p hours) and serial of a node's slots, oldest first; returns how many."""
+    held = np.int64(node.slot_count)
+    for position in range(held):
+        at = slot_at(node, position)
+        seconds = max(time // 1_000_000 - np.int64(node.slot_seconds[at]), 0)
+        age[position] = math.log1p(seconds / 3600.0)
+        serial[position] = node.slot_serial[at]
+    return held
+
+
+@kernel
+def copy_messages(node: Any, messages: Any, hop2: Any, hop2_count: Any) -> None:
+    """Copy what a node's slots hold, oldest first."""
+    for position in range(node.slot_count):
+        at = slot_at(node, position)
+        hop2_count[position] = node.slot_hop2_count[at]
+        for d in range(MESSAGE_WIDTH):
+            messages[position, d] = node.slot_message[at, d]
+            hop2[position, d] = node.slot_hop2[at, d]

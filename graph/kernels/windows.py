@@ -1,0 +1,86 @@
+"""Bucketed sliding windows and exponentially decayed counters of one node."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from fraud.compiled import kernel
+from graph.layout import BUCKET_WIDTH, BUCKETS, HALF_LIVES, OFFSET
+
+LN2 = math.log(2.0)
+
+LINEAR_COUNT = np.array([-32.0 * math.log(max(zeros, 0.5) / 32.0) for zeros in range(33)], dtype=np.float32)
+"""Linear counting (Whang et al. 1990): distinct values by the number of zero bits of a 32-bit map."""
+
+
+@kernel
+def popcount(bits: int) -> int:
+    """Set bits of an unsigned 32-bit number."""
+    v = np.uint64(bits)
+    v = v - ((v >> np.uint64(1)) & np.uint64(0x55555555))
+    v = (v & np.uint64(0x33333333)) + ((v >> np.uint64(2)) & np.uint64(0x33333333))
+    v = (v + (v >> np.uint64(4))) & np.uint64(0x0F0F0F0F)
+    return np.int64(((v * np.uint64(0x01010101)) & np.uint64(0xFFFFFFFF)) >> np.uint64(24))
+
+
+@kernel
+def window_add(node: Any, time: int, amount: float, other_hash: int) -> None:
+    """Count one transaction in every window; one older than a whole window leaves that window alone."""
+    bit = np.uint32(1) << np.uint32(other_hash & 31)
+    for tier in range(4):
+        size = BUCKETS[tier]
+        bucket = time // BUCKET_WIDTH[tier]
+        epoch = np.int64(node.epoch[tier])
+        if bucket > epoch:
+            for fresh in range(max(epoch + 1, bucket - size + 1), bucket + 1):
+                at = OFFSET[tier] + fresh % size
+                node.bucket_count[at] = 0
+                node.bucket_sum[at] = 0.0
+                node.bucket_max[at] = 0.0
+                node.bucket_bits[at] = 0
+            node.epoch[tier] = bucket
+        elif bucket <= epoch - size:
+            continue
+        at = OFFSET[tier] + bucket % size
+        node.bucket_count[at] += 1
+        node.bucket_sum[at] += np.float32(amount)
+        node.bucket_max[at] = max(node.bucket_max[at], np.float32(amount))
+        node.bucket_bits[at] |= bit
+
+
+@kernel
+def window_read(node: Any, tier: int, time: int) -> tuple[int, float, float, float]:
+    """Count, sum, maximum and estimated distinct others of one window as of ``time``."""
+    size = BUCKETS[tier]
+    now = time // BUCKET_WIDTH[tier]
+    epoch = np.int64(node.epoch[tier])
+    count = np.int64(0)
+    total = np.float32(0.0)
+    largest = np.float32(0.0)
+    bits = np.uint32(0)
+    for bucket in range(max(now, epoch) - size + 1, min(now, epoch) + 1):
+        if bucket > now - size:
+            at = OFFSET[tier] + bucket % size
+            count += node.bucket_count[at]
+            total += node.bucket_sum[at]
+            largest = max(largest, node.bucket_max[at])
+            bits |= node.bucket_bits[at]
+    return count, total, largest, LINEAR_COUNT[32 - popcount(bits)]
+
+
+@kernel
+def fade(half_life: float, elapsed: int) -> float:
+    """What is left of a decayed quantity after ``elapsed`` microseconds; never above 1 for late events."""
+    if elapsed <= 0:
+        return 1.0
+    return math.exp(-LN2 * elapsed / half_life)
+
+
+@kernel
+def fades(elapsed: int, out: Any) -> None:
+    """``fade`` for the four half-lives of the layout."""
+    for tier in range(4):
+        out[tier] = fade(HALF_LIVES[tier], elapsed)

@@ -1,0 +1,140 @@
+"""The flat records of the online state: what is kept of a node, of a pair of nodes, and of an event.
+
+Times are int64 microseconds since 1970-01-01 UTC unless a field says seconds. A zeroed record is an empty one.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from graph.observation import FANOUT, MESSAGE_WIDTH
+
+__all__ = [
+    "ACCOUNT",
+    "BUCKETS",
+    "BUCKET_WIDTH",
+    "DAY",
+    "DEVICE",
+    "EVENT",
+    "HALF_LIVES",
+    "HOUR",
+    "IP",
+    "LABEL_BUCKETS",
+    "LABEL_BUCKET_WIDTH",
+    "LABEL_OFFSET",
+    "LABEL_TIERS",
+    "MERCHANT",
+    "NODE",
+    "NODE_KINDS",
+    "OFFSET",
+    "PAIR",
+    "PAYEE",
+    "TIERS",
+]
+
+HOUR = 3_600_000_000
+DAY = 24 * HOUR
+
+ACCOUNT, MERCHANT, DEVICE, IP, PAYEE = 0, 1, 2, 3, 4
+NODE_KINDS: tuple[str, ...] = ("account", "merchant", "device", "ip", "payee")
+"""An account that receives transfers has a second node, its payee side, so that money in and money out never mix."""
+
+TIERS: tuple[str, ...] = ("1h", "1d", "7d", "30d")
+"""Sliding windows. A window of width W is B whole buckets of W / B, the current one included, so it covers between
+W − W/B and W; memory is bounded whatever the traffic, and there is nothing to subtract and so no drift."""
+BUCKETS = np.array([4, 6, 7, 6], dtype=np.int64)
+BUCKET_WIDTH = np.array([HOUR // 4, DAY // 6, DAY, 5 * DAY], dtype=np.int64)
+OFFSET = np.concatenate([[0], np.cumsum(BUCKETS)[:-1]]).astype(np.int64)
+TOTAL_BUCKETS = int(BUCKETS.sum())
+
+LABEL_TIERS: tuple[str, ...] = ("7d", "30d")
+"""Windows over the time at which labels were reported."""
+LABEL_BUCKETS = np.array([7, 6], dtype=np.int64)
+LABEL_BUCKET_WIDTH = np.array([DAY, 5 * DAY], dtype=np.int64)
+LABEL_OFFSET = np.array([0, 7], dtype=np.int64)
+
+HALF_LIVES = np.array([HOUR, DAY, 7 * DAY, 30 * DAY], dtype=np.float64)
+"""Half-lives of the exponentially decayed counters, in the order of ``TIERS``."""
+
+NODE = np.dtype(
+    [
+        ("kind", np.uint8),
+        ("alive", np.uint8),
+        ("slot_next", np.uint8),
+        ("slot_count", np.uint8),
+        ("hash", np.uint32),
+        ("twin", np.int32),  # node number + 1 of the other side of the same account, 0 for none
+        ("degree", np.int32, (3,)),  # account: targets, devices, addresses; others: accounts, -, -
+        ("first_seen", np.int64),
+        ("last_seen", np.int64),
+        ("count", np.int64),
+        ("log_mean", np.float64),  # of log amounts, Welford
+        ("log_m2", np.float64),
+        ("log_median", np.float32),  # frugal streaming median of log amounts
+        ("latitude", np.float32),
+        ("longitude", np.float32),
+        ("located", np.int32),
+        ("mean_latitude", np.float32),
+        ("mean_longitude", np.float32),
+        ("decay", np.float32, (4,)),
+        ("new_pair_decay", np.float32, (2,)),  # half-lives 1 d and 7 d
+        ("shared_decay", np.float32),  # half-life 7 d
+        ("young_decay", np.float32),  # half-life 7 d
+        ("pressure", np.float32, (2,)),  # unusual amounts, half-lives 7 d and 30 d
+        # labels, as they became known
+        ("known", np.int32),
+        ("frauds", np.int32),
+        ("legit_since_fraud", np.int32),
+        ("label_bits", np.uint32),
+        ("label_bits_count", np.uint8),
+        ("last_fraud", np.int64),
+        ("episode_start", np.int64),
+        ("label_epoch", np.int32, (2,)),
+        ("label_known", np.uint16, (13,)),
+        ("label_fraud", np.uint16, (13,)),
+        # windows
+        ("epoch", np.int32, (4,)),
+        ("bucket_count", np.int32, (TOTAL_BUCKETS,)),
+        ("bucket_sum", np.float32, (TOTAL_BUCKETS,)),
+        ("bucket_max", np.float32, (TOTAL_BUCKETS,)),
+        ("bucket_bits", np.uint32, (TOTAL_BUCKETS,)),
+        # most recent transactions
+        ("slot_other", np.int32, (FANOUT,)),
+        ("slot_seconds", np.uint32, (FANOUT,)),
+        ("slot_serial", np.int64, (FANOUT,)),
+        ("slot_hop2_count", np.uint8, (FANOUT,)),
+        ("slot_message", np.int16, (FANOUT, MESSAGE_WIDTH)),
+        ("slot_hop2", np.int16, (FANOUT, MESSAGE_WIDTH)),
+    ],
+    align=True,
+)
+"""All that is kept of one node, read and written in one pass."""
+
+PAIR = np.dtype(
+    [
+        ("left", np.int32),  # node number + 1 of the account, 0 for an empty slot
+        ("right", np.int32),
+        ("last", np.int64),
+        ("count", np.int32),
+        ("sum", np.float32),
+        ("decay", np.float32, (4,)),
+    ],
+    align=True,
+)
+"""One account with one target, device or address."""
+
+EVENT = np.dtype(
+    [
+        ("kind", np.uint8),  # 0 transaction, 1 label
+        ("is_fraud", np.int8),  # labels only
+        ("channel", np.int16),
+        ("mcc", np.int32),
+        ("ends", np.int32, (4,)),
+        ("time", np.int64),  # when it happened; of a label, when it became known
+        ("event_time", np.int64),  # of a label, when its transaction happened
+        ("amount", np.float64),
+        ("latitude", np.float32),
+        ("longitude", np.float32),
+    ],
+    align=True,
+)
