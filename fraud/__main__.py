@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial, wraps
 from importlib import import_module
 
 from fraud import __version__
@@ -81,16 +82,20 @@ def _run(name: str, words: list[str]) -> None:
     import typer
 
     function: Callable[..., None] = getattr(import_module(module_name), function_name)
+
+    @wraps(function)
+    def bind(**options: object) -> Callable[[], None]:
+        return partial(function, **options)
+
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    app.command()(function)
+    app.command()(bind)
     try:
-        status = app(args=words, prog_name=f"{PROGRAM} {name}", standalone_mode=False)
+        # Typer only reads the words here: it would turn an interrupt or a broken pipe into statuses of its own.
+        bound = app(args=words, prog_name=f"{PROGRAM} {name}", standalone_mode=False)
+        if callable(bound):
+            bound()
     except typer.TyperException as error:
         raise InputError(f"{error.format_message()} (see `{PROGRAM} {name} --help`)") from None
-    except typer.Abort:
-        raise KeyboardInterrupt from None
-    if status:
-        raise SystemExit(status)
 
 
 if __name__ == "__main__":

@@ -152,6 +152,8 @@ class Settings(BaseSettings):
     """SQLAlchemy address of the record. Secret, as it may hold a password."""
     alert_outbox: Path = Field(default_factory=lambda fields: fields["home"] / "outbox")
     """Folder that alerts are delivered to when no other channel is set."""
+    kernel_cache: Path = Path.home() / ".cache" / "ringfence" / "kernels"
+    """Folder of compiled kernels; ``fraud.compiled`` reads this one variable itself, at import."""
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     log_format: Literal["text", "json"] = "text"
 
@@ -162,7 +164,7 @@ class Settings(BaseSettings):
     capacity: CapacitySettings = CapacitySettings()
     dashboard: DashboardSettings = DashboardSettings()
 
-    @field_validator("home", "alert_outbox")
+    @field_validator("home", "alert_outbox", "kernel_cache")
     @classmethod
     def _is_absolute(cls, path: Path) -> Path:
         return path.expanduser().absolute()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import re
 import sys
 from collections.abc import Iterator
@@ -57,7 +58,8 @@ def _fields(record: logging.LogRecord, formatter: logging.Formatter) -> Iterator
 
 
 def _plain(value: object) -> object:
-    return value if isinstance(value, bool | int | float | None) else _clean(str(value))
+    is_number = isinstance(value, bool | int | float) and math.isfinite(value)
+    return value if is_number or value is None else _clean(str(value))
 
 
 class _JsonFormatter(logging.Formatter):

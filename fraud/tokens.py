@@ -62,7 +62,7 @@ class Tokeniser:
         return self._remembered(kind, value)
 
     def _compute(self, kind: TokenKind, value: str) -> str:
-        digest = hmac.digest(self._key, f"{kind}\0{value}".encode(), "sha256")
+        digest = hmac.digest(self._key, f"{kind}\0{value}".encode("utf-8", "surrogatepass"), "sha256")
         text = base64.b32encode(digest[:_DIGEST_BYTES]).decode("ascii")
         return _PREFIXES[kind] + text.rstrip("=").lower()
 

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def make(*words: str, folder: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
+    # A make around this test run must not hand its own flags and variables down.
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    return subprocess.run(
+        ["make", "--no-print-directory", *words],
+        cwd=folder,
+        env={**inherited, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def bare_checkout(tmp_path: Path) -> Path:
+    """A checkout without a virtual environment."""
+    for name in ("Makefile", "requirements.txt", "requirements-dev.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    return tmp_path
+
+
+def test_help_tells_every_target() -> None:
+    done = make()
+    assert done.returncode == 0
+    told = {line.split()[1] for line in done.stdout.splitlines()}
+    phony = set(re.findall(r"^\.PHONY: (\S+)", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert told == phony
+    assert {"demo", "test", "check", "bench", "clean", "env"} <= told
+
+
+@pytest.mark.parametrize(
+    ("words", "flag"), [([], "--serve"), (["SERVE=0"], "--no-serve"), (["SERVE=1"], "--serve")]
+)
+def test_demo_serves_unless_told_not_to(bare_checkout: Path, words: list[str], flag: str) -> None:
+    done = make("--dry-run", "demo", *words, folder=bare_checkout)
+    assert done.stdout.splitlines()[-1] == f".venv/bin/python -m fraud demo {flag}"
+
+
+def test_requirements_are_installed_again_only_when_they_change(bare_checkout: Path) -> None:
+    python = bare_checkout / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\necho "$@" >> calls\n')
+    python.chmod(0o755)
+    calls = bare_checkout / "calls"
+    for _ in range(2):
+        assert make("setup", folder=bare_checkout).returncode == 0
+    assert calls.read_text() == "-m pip install --requirement requirements.txt\n"
+    later = (bare_checkout / ".venv" / ".ready-run").stat().st_mtime + 5
+    os.utime(bare_checkout / "requirements.txt", (later, later))
+    assert make("setup", folder=bare_checkout).returncode == 0
+    assert calls.read_text().count("\n") == 2
+
+
+def test_another_python_is_refused_in_one_line(bare_checkout: Path, tmp_path: Path) -> None:
+    other = tmp_path / "python-other"
+    other.write_text("#!/bin/sh\nexit 1\n")
+    other.chmod(0o755)
+    done = make("setup", f"PYTHON={other}", folder=bare_checkout)
+    assert done.returncode == 2
+    assert "is not Python 3.11" in done.stderr
+    missing = make("setup", "PYTHON=python-nowhere", folder=bare_checkout)
+    assert missing.returncode == 2
+    assert "needs Python 3.11 as 'python-nowhere'" in missing.stderr
+    assert not (bare_checkout / ".venv").exists()
+
+
+def test_env_is_private_random_and_never_overwritten(bare_checkout: Path) -> None:
+    assert make("env", folder=bare_checkout).returncode == 0
+    file = bare_checkout / ".env"
+    secrets = dict(line.split("=") for line in file.read_text().splitlines())
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert len(set(secrets.values())) == 3
+    assert all(re.fullmatch(r"[0-9a-f]{64}", value) for value in secrets.values())
+    before = file.read_bytes()
+    again = make("env", folder=bare_checkout)
+    assert again.returncode == 2
+    assert "is there already" in again.stderr
+    assert file.read_bytes() == before
+
+
+def test_compose_takes_every_secret_from_env_and_has_no_default() -> None:
+    text = (ROOT / "docker-compose.yml").read_text()
+    named = set(re.findall(r"(?<!\$)\$\{(\w+)", text))
+    made = re.search(r"for name in ([A-Z0-9_ ]+);", (ROOT / "Makefile").read_text())
+    assert made is not None
+    assert named == set(made[1].split())
+    assert all(text.count("${" + name) == text.count("${" + name + ":?") for name in named)
+    services = yaml.safe_load(text)["services"]
+    for service in services.values():
+        assert service["healthcheck"]
+        assert service["deploy"]["resources"]["limits"]
+        for name, value in service["environment"].items():
+            if re.search(r"PASSWORD|KEY|AUTH|DATABASE_URL", name):
+                assert "${" in value, name
+    for port in services["dashboard"]["ports"]:
+        assert port.startswith("127.0.0.1:")
+
+
+def test_compose_settings_are_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    from fraud.settings import Settings
+
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    for name, value in services["dashboard"]["environment"].items():
+        monkeypatch.setenv(name, re.sub(r"\$\{[^}]*\}", "0" * 64, value))
+    settings = Settings.load()
+    assert settings.environment == "production"
+    assert settings.graph.password is not None
+
+
+def test_image_does_not_run_as_root() -> None:
+    stages = (ROOT / "Dockerfile").read_text().split("\nFROM ")
+    assert re.search(r"^USER ringfence$", stages[-1], re.MULTILINE)
+    assert len(stages) >= 2
+
+
+def test_image_gets_every_package() -> None:
+    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["root_packages"]
+    let_in = re.findall(r"^!(\w+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE)
+    assert set(packages) <= set(let_in)
+
+
+def test_every_requirement_has_bounds_and_a_reason() -> None:
+    for name in ("requirements.txt", "requirements-dev.txt"):
+        for line in (ROOT / name).read_text().splitlines():
+            if line and not line.startswith(("#", "-r")):
+                requirement, _, reason = line.partition("#")
+                assert ">=" in requirement or "==" in requirement, line
+                assert len(reason.strip()) > 3, line

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fraud.errors import InputError
+from fraud.write_aside import write_aside, write_folder_aside
+
+HANGING_FILE_WRITER = """
+import pathlib, sys, time
+from fraud.write_aside import write_aside
+with write_aside(pathlib.Path(sys.argv[1])) as aside:
+    aside.write_text("half")
+    print("writing", flush=True)
+    time.sleep(60)
+"""
+HANGING_FOLDER_WRITER = """
+import pathlib, sys, time
+from fraud.write_aside import write_folder_aside
+with write_folder_aside(pathlib.Path(sys.argv[1]), marker="manifest.json") as aside:
+    (aside / "manifest.json").write_text("half")
+    print("writing", flush=True)
+    time.sleep(60)
+"""
+
+
+class Fault(Exception):
+    """A fault in the middle of writing."""
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def kill_while_writing(program: str, target: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(target)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "writing\n"
+        process.send_signal(signal.SIGKILL)
+
+
+def fill(target: Path, content: str) -> None:
+    with write_folder_aside(target, marker="manifest.json") as aside:
+        (aside / "manifest.json").write_text(content)
+        (aside / "parts").mkdir()
+        (aside / "parts" / content).write_text(content)
+
+
+def test_file_appears_whole_with_its_folders_and_suffixes(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "folder" / "rows.csv.gz"
+    with write_aside(target) as aside:
+        assert aside.name.endswith(".csv.gz")
+        assert aside.parent == target.parent
+        aside.write_text("rows")
+        assert not target.exists()
+    assert target.read_text() == "rows"
+    assert names(tmp_path) == ["new", "new/folder", "new/folder/rows.csv.gz"]
+
+
+def test_failed_write_leaves_the_old_file_alone(tmp_path: Path) -> None:
+    target = tmp_path / "rows.csv"
+    target.write_text("old")
+    with pytest.raises(Fault), write_aside(target) as aside:
+        aside.write_text("half")
+        raise Fault
+    assert target.read_text() == "old"
+    assert names(tmp_path) == ["rows.csv"]
+
+
+def test_killed_write_leaves_the_old_file_alone_and_the_next_one_tidies_up(tmp_path: Path) -> None:
+    target = tmp_path / "rows.csv"
+    target.write_text("old")
+    kill_while_writing(HANGING_FILE_WRITER, target)
+    assert target.read_text() == "old"
+    assert len(names(tmp_path)) == 2
+    with write_aside(target) as aside:
+        aside.write_text("new")
+    assert target.read_text() == "new"
+    assert names(tmp_path) == ["rows.csv"]
+
+
+def test_two_writers_of_one_target_do_not_meet(tmp_path: Path) -> None:
+    target = tmp_path / "rows.csv"
+    with write_aside(target) as first, write_aside(target) as second:
+        first.write_text("first")
+        second.write_text("second")
+    assert target.read_text() == "first"
+    assert names(tmp_path) == ["rows.csv"]
+
+
+def test_folder_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is a folder; name a file"), write_aside(tmp_path):
+        pass
+
+
+def test_file_in_place_of_the_parent_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="is not a folder"), write_aside(tmp_path / "file" / "rows.csv"):
+        pass
+
+
+@pytest.mark.parametrize("can_exchange", [True, False])
+def test_folder_is_replaced_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, can_exchange: bool
+) -> None:
+    if not can_exchange:
+        monkeypatch.setattr("fraud.write_aside._exchange", lambda first, second: False)
+    target = tmp_path / "model"
+    fill(target, "one")
+    fill(target, "two")
+    assert names(tmp_path) == ["model", "model/manifest.json", "model/parts", "model/parts/two"]
+
+
+def test_failed_folder_write_leaves_the_old_folder_alone(tmp_path: Path) -> None:
+    target = tmp_path / "model"
+    fill(target, "old")
+    before = names(tmp_path)
+    with pytest.raises(Fault), write_folder_aside(target, marker="manifest.json") as aside:
+        (aside / "manifest.json").write_text("half")
+        raise Fault
+    assert names(tmp_path) == before
+
+
+def test_killed_folder_write_leaves_the_old_folder_alone_and_the_next_one_tidies_up(tmp_path: Path) -> None:
+    target = tmp_path / "model"
+    fill(target, "old")
+    kill_while_writing(HANGING_FOLDER_WRITER, target)
+    assert (target / "manifest.json").read_text() == "old"
+    fill(target, "new")
+    assert names(tmp_path) == ["model", "model/manifest.json", "model/parts", "model/parts/new"]
+
+
+def test_folder_with_other_peoples_files_is_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with (
+        pytest.raises(InputError, match=r"holds other files \(no manifest.json\)"),
+        write_folder_aside(tmp_path, marker="manifest.json"),
+    ):
+        pass
+    assert names(tmp_path) == ["thesis.txt"]
+
+
+def test_empty_folder_may_be_filled(tmp_path: Path) -> None:
+    target = tmp_path / "model"
+    target.mkdir()
+    fill(target, "one")
+    assert (target / "manifest.json").read_text() == "one"
