@@ -70,7 +70,7 @@ NODE = np.dtype(
         ("count", np.int64),
         ("log_mean", np.float64),  # of log amounts, Welford
         ("log_m2", np.float64),
-        ("log_median", np.float32),  # frugal streaming median of log amounts
+        ("capped_mean", np.float32),  # of amounts, each capped at CAP times what was typical before it
         ("latitude", np.float32),
         ("longitude", np.float32),
         ("located", np.int32),
@@ -81,14 +81,24 @@ NODE = np.dtype(
         ("shared_decay", np.float32),  # half-life 7 d
         ("young_decay", np.float32),  # half-life 7 d
         ("pressure", np.float32, (2,)),  # unusual amounts, half-lives 7 d and 30 d
+        ("unusual_decay", np.float32),  # half-life 7 d
+        ("unusual_first", np.uint32),  # seconds: start and end of the latest bout of unusual amounts
+        ("unusual_last", np.uint32),
         # labels, as they became known
         ("known", np.int32),
         ("frauds", np.int32),
         ("legit_since_fraud", np.int32),
-        ("label_bits", np.uint32),
+        ("label_bits", np.uint32),  # the last 32 labels, newest lowest; 1 for fraud
+        ("plain_bits", np.uint32),  # the same, 1 for a fraud that its amount does not explain ("plain fraud")
         ("label_bits_count", np.uint8),
-        ("last_fraud", np.int64),
-        ("episode_start", np.int64),
+        ("last_fraud", np.uint32),  # event times, in seconds
+        ("last_legit", np.uint32),
+        ("episode_start", np.uint32),
+        ("run_start", np.uint32),  # first plain fraud since the last legitimate label
+        ("run_before", np.uint32),  # the legitimate label before it
+        ("run_length", np.int32),
+        ("legit_count", np.int32),  # labelled legitimate as payer
+        ("legit_sum", np.float32),
         ("label_epoch", np.int32, (2,)),
         ("label_known", np.uint16, (13,)),
         ("label_fraud", np.uint16, (13,)),
@@ -101,7 +111,7 @@ NODE = np.dtype(
         # most recent transactions
         ("slot_other", np.int32, (FANOUT,)),
         ("slot_seconds", np.uint32, (FANOUT,)),
-        ("slot_serial", np.int64, (FANOUT,)),
+        ("slot_serial", np.uint32, (FANOUT,)),
         ("slot_hop2_count", np.uint8, (FANOUT,)),
         ("slot_message", np.int16, (FANOUT, MESSAGE_WIDTH)),
         ("slot_hop2", np.int16, (FANOUT, MESSAGE_WIDTH)),

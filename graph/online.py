@@ -49,6 +49,8 @@ class OnlineGraph:
         self.pairs: NDArray[np.void] = np.zeros(PAIRS_AT_FIRST, dtype=PAIR)
         self.counters = np.zeros(2, dtype=np.int64)
         """[transactions seen, pairs held]"""
+        self.population = np.zeros(2, dtype=np.float64)
+        """[transactions seen, mean capped amount]: the prior of an account without history"""
         self.day = 0
         """Latest day (since 1970) seen so far."""
 
@@ -104,7 +106,7 @@ class OnlineGraph:
         self._reserve_pairs(3 * n)
         out = _empty(n, neighbourhoods, encoded["ends"][is_transaction], self.transactions_seen)
         observe_rows(
-            encoded, self.nodes, self.pairs, self.counters, out.features, out.self_message,
+            encoded, self.nodes, self.pairs, self.counters, self.population, out.features, out.self_message,
             out.slot_message, out.slot_hop2, out.slot_hop2_count, out.slot_age, out.slot_count, out.slot_serial,
         )  # fmt: skip
         return out

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from fraud.compiled import kernel
-from graph.kernels.labels import fraud_rate_last, label_read, label_risk
+from graph.kernels.labels import fraud_rate_last, label_read, label_risk, plain_fraud_share
 from graph.kernels.windows import fade, window_read
 from graph.layout import DAY, HALF_LIVES, HOUR, PAYEE
 
 DAY_0_WEEKDAY = 3
 """1970-01-01 was a Thursday; Monday is 0."""
 
-ROLE_WIDTH = 47
+ROLE_WIDTH = 55
 FLOW_WIDTH = 8
 EARTH_RADIUS_KM = 6371.0088
 
@@ -93,14 +93,34 @@ def _write_labels(node: Any, time: int, out: Any, j: int) -> int:
     out[j] = node.known
     out[j + 1] = node.frauds
     out[j + 2] = fraud_rate_last(node, 1)
-    out[j + 3] = fraud_rate_last(node, 3)
-    out[j + 4] = fraud_rate_last(node, 8)
-    out[j + 5] = fraud_rate_last(node, 32)
-    tainted = node.frauds > 0
-    out[j + 6] = (time - node.last_fraud) / DAY if tainted else np.nan
-    out[j + 7] = (time - node.episode_start) / DAY if tainted else np.nan
-    out[j + 8] = node.legit_since_fraud if tainted else np.nan
-    return j + 9
+    out[j + 3] = fraud_rate_last(node, 8)
+    out[j + 4] = fraud_rate_last(node, 32)
+    out[j + 5] = plain_fraud_share(node, 1)
+    out[j + 6] = plain_fraud_share(node, 3)
+    out[j + 7] = plain_fraud_share(node, 5)
+    out[j + 8] = plain_fraud_share(node, 8)
+    out[j + 9] = plain_fraud_share(node, 32)
+    return _write_runs(node, time, out, j + 10)
+
+
+@kernel
+def days_since(seconds: int, time: int) -> float:
+    """Days from a stored time to now; NaN when it was never set."""
+    return (time / 1e6 - seconds) / 86_400.0 if seconds > 0 else np.nan
+
+
+@kernel
+def _write_runs(node: Any, time: int, out: Any, j: int) -> int:
+    in_run = node.run_length > 0
+    out[j] = days_since(node.last_fraud, time)
+    out[j + 1] = days_since(node.last_legit, time)
+    out[j + 2] = days_since(node.episode_start, time)
+    out[j + 3] = days_since(node.run_start, time) if in_run else np.nan
+    out[j + 4] = node.run_length
+    gap = (np.int64(node.run_start) - np.int64(node.run_before)) / 86_400.0
+    out[j + 5] = gap if in_run and node.run_before > 0 else np.nan
+    out[j + 6] = node.legit_since_fraud if node.episode_start > 0 else np.nan
+    return j + 7
 
 
 @kernel
@@ -167,26 +187,49 @@ def write_target_mix(nodes: Any, event: Any, out: Any, j: int) -> int:
 
 
 @kernel
-def write_ratios(nodes: Any, event: Any, base_account: int, base_target: int, out: Any, j: int) -> int:
+def typical_amount(account: Any, population: float) -> float:
+    """What the account usually pays: its capped mean, with the population's as one observation of prior."""
+    return (population + account.count * account.capped_mean) / (account.count + 1.0)
+
+
+@kernel
+def write_habit(account: Any, time: int, typical: float, max_7d: float, max_30d: float, out: Any, j: int) -> int:
+    """Recent unusual amounts of the account. Returns the next column."""
+    elapsed = time - account.last_seen
+    out[j] = account.degree[1]
+    out[j + 1] = account.degree[2]
+    out[j + 2] = account.pressure[0] * fade(HALF_LIVES[2], elapsed)
+    out[j + 3] = account.pressure[1] * fade(HALF_LIVES[3], elapsed)
+    out[j + 4] = account.unusual_decay * fade(HALF_LIVES[2], elapsed)
+    out[j + 5] = days_since(account.unusual_last, time)
+    out[j + 6] = days_since(account.unusual_first, time)
+    out[j + 7] = max_7d / typical
+    out[j + 8] = max_30d / typical
+    return j + 9
+
+
+@kernel
+def write_ratios(
+    nodes: Any, event: Any, typical: float, population: float, base_account: int, base_target: int, out: Any, j: int
+) -> int:
     """The transaction against the history of its ends. Returns the next column."""
     account = nodes[event.ends[0]]
+    target = nodes[event.ends[1]]
     log_amount = math.log1p(event.amount)
-    for i in range(10):
-        out[j + i] = np.nan
+    largest = out[base_account + 18]
     out[j] = event.amount / out[base_account + 12]
     out[j + 1] = event.amount / out[base_account + 17]
-    out[j + 2] = event.amount / out[base_account + 18] if out[base_account + 18] > 0.0 else np.nan
-    if account.count > 0:
-        out[j + 3] = math.exp(log_amount - account.log_median)
-        out[j + 4] = (log_amount - account.log_mean) / spread(account)
-    target = nodes[event.ends[1]]
-    if target.count > 0:
-        out[j + 5] = (log_amount - target.log_mean) / spread(target)
-    out[j + 6] = event.amount / out[base_target + 17]
-    out[j + 8] = _against_month(out[base_target + 5], out[base_target + 15])
-    out[j + 9] = _against_month(out[base_target + 9], out[base_target + 19])
-    out[j + 7] = _against_month(out[base_account + 5], out[base_account + 15])
-    return j + 10
+    out[j + 2] = event.amount / largest if largest > 0.0 else np.nan
+    out[j + 3] = event.amount / typical
+    out[j + 4] = (event.amount - typical) / (0.5 * typical * math.sqrt(1.0 + 1.0 / (account.count + 0.5)))
+    out[j + 5] = event.amount / ((population + account.legit_sum) / (1.0 + account.legit_count))
+    out[j + 6] = (log_amount - account.log_mean) / spread(account) if account.count > 0 else np.nan
+    out[j + 7] = (log_amount - target.log_mean) / spread(target) if target.count > 0 else np.nan
+    out[j + 8] = event.amount / out[base_target + 17]
+    out[j + 9] = _against_month(out[base_account + 5], out[base_account + 15])
+    out[j + 10] = _against_month(out[base_target + 5], out[base_target + 15])
+    out[j + 11] = _against_month(out[base_target + 9], out[base_target + 19])
+    return j + 12
 
 
 @kernel

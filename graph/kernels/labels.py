@@ -8,30 +8,56 @@ import numpy as np
 
 from fraud.compiled import kernel
 from graph.kernels.windows import popcount
-from graph.layout import DAY, LABEL_BUCKET_WIDTH, LABEL_BUCKETS, LABEL_OFFSET
+from graph.layout import LABEL_BUCKET_WIDTH, LABEL_BUCKETS, LABEL_OFFSET
 
-EPISODE_GAP = 10 * DAY
-"""Frauds further apart than this in event time belong to different episodes."""
+EPISODE_GAP = 28 * 86_400
+"""Seconds of event time from the first fraud of an episode after which another fraud opens a new one."""
+
+EXPLAINED = 2.0
+"""A fraud of more than this many times the payer's typical amount is explained by its amount, not by its target."""
 
 PRIOR_FRAUDS = 0.05
 PRIOR_KNOWN = 5.0
 
 
 @kernel
-def label_add(node: Any, known_at: int, event_time: int, is_fraud: bool) -> None:
-    """Add one reported label to a node that took part in the transaction."""
+def label_add(node: Any, known_at: int, event_time: int, is_fraud: bool, is_plain: bool) -> None:
+    """Add one reported label to a node that took part in the transaction.
+
+    ``is_plain``: a fraud that its amount does not explain, so that suspicion falls on who and where.
+    """
     node.known += 1
     node.label_bits = (node.label_bits << np.uint32(1)) | np.uint32(1 if is_fraud else 0)
-    node.label_bits_count = min(node.label_bits_count + 1, 32)
+    node.plain_bits = (node.plain_bits << np.uint32(1)) | np.uint32(1 if is_plain else 0)
+    node.label_bits_count = min(np.int64(node.label_bits_count) + 1, 32)
+    happened = to_seconds(event_time)
     if is_fraud:
         node.frauds += 1
-        if node.last_fraud == 0 or event_time - node.last_fraud > EPISODE_GAP:
-            node.episode_start = event_time
-        node.last_fraud = max(node.last_fraud, event_time)
-        node.legit_since_fraud = 0
-    elif event_time > node.last_fraud:
+        node.last_fraud = max(np.int64(node.last_fraud), happened)
+        if is_plain:
+            _extend_run(node, happened)
+    else:
+        node.last_legit = max(np.int64(node.last_legit), happened)
         node.legit_since_fraud += 1
+        node.run_length = 0
     _count_in_windows(node, known_at, is_fraud)
+
+
+@kernel
+def to_seconds(time: int) -> int:
+    """Whole seconds since 1970, clipped to what 32 bits hold (until 2106)."""
+    return min(max(time // 1_000_000, 0), 4_294_967_295)
+
+
+@kernel
+def _extend_run(node: Any, happened: int) -> None:
+    if node.episode_start == 0 or happened - np.int64(node.episode_start) > EPISODE_GAP:
+        node.episode_start = happened
+    if node.run_length == 0:
+        node.run_start = happened
+        node.run_before = node.last_legit
+    node.run_length += 1
+    node.legit_since_fraud = 0
 
 
 @kernel
@@ -78,6 +104,13 @@ def fraud_rate_last(node: Any, n: int) -> float:
         return np.nan
     bits = np.uint64(node.label_bits) & ((np.uint64(1) << np.uint64(held)) - np.uint64(1))
     return popcount(bits) / held
+
+
+@kernel
+def plain_fraud_share(node: Any, n: int) -> float:
+    """Plain frauds among the last ``n`` (≤ 32) labels, of ``n``: few labels count as little evidence."""
+    bits = np.uint64(node.plain_bits) & ((np.uint64(1) << np.uint64(n)) - np.uint64(1))
+    return popcount(bits) / n
 
 
 @kernel

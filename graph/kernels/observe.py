@@ -14,8 +14,9 @@ import numpy as np
 from fraud.compiled import kernel
 from graph.kernels.describe import (
     is_transfer,
-    spread,
+    typical_amount,
     write_flow,
+    write_habit,
     write_link,
     write_pair,
     write_places,
@@ -24,7 +25,7 @@ from graph.kernels.describe import (
     write_tabular,
     write_target_mix,
 )
-from graph.kernels.labels import label_add
+from graph.kernels.labels import EXPLAINED, label_add, to_seconds
 from graph.kernels.messages import (
     copy_messages,
     push_slot,
@@ -39,9 +40,16 @@ from graph.layout import DAY, HALF_LIVES
 from graph.observation import MESSAGE_WIDTH
 
 TABULAR_WIDTH = 13
-ROLE_WIDTH = 47
-SURPRISE_FLOOR = 1.5
-"""Standard deviations above the account's own mean from which an amount counts as unusual."""
+ROLE_WIDTH = 55
+CAP = 2.2
+"""Amounts above this multiple of the payer's typical amount are capped before they move it."""
+
+SURPRISE_FLOOR = 1.8
+UNUSUAL = 2.6
+"""Multiples of the typical amount: from the first an amount adds pressure, from the second it counts as unusual."""
+
+UNUSUAL_GAP = 14 * 86_400
+"""Seconds without unusual amounts that end a bout of them."""
 
 YOUNG = 30 * DAY
 
@@ -52,6 +60,7 @@ def observe_rows(
     nodes: Any,
     pairs: Any,
     counters: Any,
+    population: Any,
     features: Any,
     self_message: Any,
     slot_message: Any,
@@ -63,7 +72,7 @@ def observe_rows(
 ) -> None:
     """Walk the events in order; the n-th transaction fills row n of the outputs.
 
-    ``counters``: [events so far, pairs held]. The slot arrays may have zero rows: then only ages and serials, the
+    ``counters``: [transactions so far, pairs held]; ``population``: [transactions, mean capped amount]. The slot arrays may have zero rows: then only ages and serials, the
     compact form for training, are written.
     """
     scratch = np.zeros((2, MESSAGE_WIDTH), dtype=np.int16)
@@ -72,12 +81,10 @@ def observe_rows(
     for i in range(len(events)):
         event = events[i]
         if event.kind == 1:
-            for role in range(4):
-                if event.ends[role] >= 0:
-                    label_add(nodes[event.ends[role]], event.time, event.event_time, event.is_fraud == 1)
+            _reveal(event, nodes, population)
             continue
         at_target, at_device, at_ip = _places(pairs, event)
-        _describe(event, nodes, pairs, at_target, at_device, at_ip, features[row])
+        _describe(event, nodes, pairs, population[1], at_target, at_device, at_ip, features[row])
         _gather(event, nodes, pairs, at_target, self_message[row])
         for role in range(4):
             slot_count[row, role] = 0
@@ -88,7 +95,7 @@ def observe_rows(
                     copy_messages(
                         node, slot_message[row, role], slot_hop2[row, role], slot_hop2_count[row, role]
                     )
-        _insert(event, nodes, pairs, counters, self_message[row], scratch)
+        _insert(event, nodes, pairs, counters, population, self_message[row], scratch)
         row += 1
 
 
@@ -103,23 +110,29 @@ def _places(pairs: Any, event: Any) -> tuple[int, int, int]:
 
 @kernel
 def _describe(
-    event: Any, nodes: Any, pairs: Any, at_target: int, at_device: int, at_ip: int, out: Any
+    event: Any,
+    nodes: Any,
+    pairs: Any,
+    population: float,
+    at_target: int,
+    at_device: int,
+    at_ip: int,
+    out: Any,
 ) -> None:
     j = write_tabular(event, is_transfer(nodes, event), out)
     for role in range(4):
         j = write_role(nodes, event.ends[role], event.time, out, j)
     account = nodes[event.ends[0]]
-    elapsed = event.time - account.last_seen
-    out[j] = account.degree[1]
-    out[j + 1] = account.degree[2]
-    out[j + 2] = account.pressure[0] * fade(HALF_LIVES[2], elapsed)
-    out[j + 3] = account.pressure[1] * fade(HALF_LIVES[3], elapsed)
-    inflow = j + 4
+    prior = population if population > 0.0 else np.nan
+    typical = typical_amount(account, prior)
+    inflow = write_habit(account, event.time, typical, out[TABULAR_WIDTH + 13], out[TABULAR_WIDTH + 18], out, j)
     j = write_flow(nodes, event.ends[0], event.time, out, inflow)
     out[j] = out[TABULAR_WIDTH + 6] / (out[inflow + 1] + 1.0)
     j = write_flow(nodes, event.ends[1], event.time, out, j + 1)
     j = write_target_mix(nodes, event, out, j)
-    j = write_ratios(nodes, event, TABULAR_WIDTH, TABULAR_WIDTH + ROLE_WIDTH, out, j)
+    j = write_ratios(
+        nodes, event, typical, prior, TABULAR_WIDTH, TABULAR_WIDTH + ROLE_WIDTH, out, j
+    )
     j = write_pair(pairs, at_target, event, out, j)
     j = write_link(pairs, at_device, event.time, out, j)
     j = write_link(pairs, at_ip, event.time, out, j)
@@ -145,7 +158,7 @@ def _gather(event: Any, nodes: Any, pairs: Any, at_target: int, messages: Any) -
 
 @kernel
 def _insert(
-    event: Any, nodes: Any, pairs: Any, counters: Any, messages: Any, scratch: Any
+    event: Any, nodes: Any, pairs: Any, counters: Any, population: Any, messages: Any, scratch: Any
 ) -> None:
     number = event.ends[0]
     account = nodes[number]
@@ -156,11 +169,13 @@ def _insert(
     from_target = sum_messages(nodes[event.ends[1]], scratch[1])
     new_target = _touch_pairs(event, nodes, pairs, counters)
     is_shared = event.ends[2] >= 0 and nodes[event.ends[2]].degree[0] > 1
+    unusual = _learn_habit(account, event, population)
     for role in range(4):
         if event.ends[role] >= 0:
             node = nodes[event.ends[role]]
             other = nodes[event.ends[1]].hash if role == 0 else account.hash
-            _touch_node(node, event, other, new_target, is_shared, is_young, role == 0)
+            _touch_node(node, event, other, new_target, is_shared, is_young)
+    _note_unusual(account, event.time, unusual)
     push_slot(account, event.ends[1], event.time, serial + 1, messages[1], scratch[1], from_target)
     for role in range(1, 4):
         if event.ends[role] >= 0:
@@ -195,17 +210,50 @@ def _touch_pairs(event: Any, nodes: Any, pairs: Any, counters: Any) -> bool:
 
 
 @kernel
+def _learn_habit(account: Any, event: Any, population: Any) -> float:
+    """Move the typical amount of payer and population; returns the amount as a multiple of what was typical."""
+    typical = typical_amount(account, population[1]) if population[0] > 0 else event.amount
+    capped = min(event.amount, CAP * typical)
+    account.capped_mean += np.float32((capped - account.capped_mean) / (account.count + 1.0))
+    population[0] += 1.0
+    population[1] += (capped - population[1]) / population[0]
+    return event.amount / typical
+
+
+@kernel
+def _note_unusual(account: Any, time: int, multiple: float) -> None:
+    surprise = np.float32(max(multiple - SURPRISE_FLOOR, 0.0))
+    account.pressure[0] += surprise
+    account.pressure[1] += surprise
+    if multiple > UNUSUAL:
+        now = to_seconds(time)
+        if now - np.int64(account.unusual_last) > UNUSUAL_GAP:
+            account.unusual_first = now
+        account.unusual_last = max(now, np.int64(account.unusual_last))
+        account.unusual_decay += np.float32(1.0)
+
+
+@kernel
+def _reveal(event: Any, nodes: Any, population: Any) -> None:
+    """Take in one late label."""
+    is_fraud = event.is_fraud == 1
+    account = nodes[event.ends[0]]
+    is_plain = is_fraud and event.amount <= EXPLAINED * typical_amount(account, population[1])
+    if not is_fraud:
+        account.legit_count += 1
+        account.legit_sum += np.float32(event.amount)
+    for role in range(4):
+        if event.ends[role] >= 0:
+            label_add(nodes[event.ends[role]], event.time, event.event_time, is_fraud, is_plain)
+
+
+@kernel
 def _touch_node(
-    node: Any, event: Any, other_hash: int, new_pair: bool, is_shared: bool, is_young: bool, is_payer: bool
+    node: Any, event: Any, other_hash: int, new_pair: bool, is_shared: bool, is_young: bool
 ) -> None:
-    log_amount = math.log1p(event.amount)
-    surprise = 0.0
-    if node.count > 0:
-        surprise = max((log_amount - node.log_mean) / spread(node) - SURPRISE_FLOOR, 0.0)
-    else:
+    if node.count == 0:
         node.first_seen = event.time
         node.last_seen = event.time
-        node.log_median = np.float32(log_amount)
     _fade_node(node, event.time - node.last_seen)
     for tier in range(4):
         node.decay[tier] += np.float32(1.0)
@@ -216,11 +264,8 @@ def _touch_node(
         node.shared_decay += np.float32(1.0)
     if is_young:
         node.young_decay += np.float32(1.0)
-    if is_payer:
-        node.pressure[0] += np.float32(surprise)
-        node.pressure[1] += np.float32(surprise)
     node.last_seen = max(node.last_seen, event.time)
-    _learn_amount(node, log_amount)
+    _learn_amount(node, math.log1p(event.amount))
     _learn_place(node, event)
     window_add(node, event.time, event.amount, other_hash)
 
@@ -237,6 +282,7 @@ def _fade_node(node: Any, elapsed: int) -> None:
     node.young_decay *= left[2]
     node.pressure[0] *= left[2]
     node.pressure[1] *= left[3]
+    node.unusual_decay *= left[2]
 
 
 @kernel
@@ -245,11 +291,6 @@ def _learn_amount(node: Any, log_amount: float) -> None:
     delta = log_amount - node.log_mean
     node.log_mean += delta / node.count
     node.log_m2 += delta * (log_amount - node.log_mean)
-    step = max(0.02, 0.5 / node.count)
-    if log_amount > node.log_median:
-        node.log_median = np.float32(node.log_median + step)
-    elif log_amount < node.log_median:
-        node.log_median = np.float32(node.log_median - step)
 
 
 @kernel
