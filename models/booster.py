@@ -92,7 +92,7 @@ def fit_booster(
         callbacks=_callbacks(config, bool(evals), on_round),
         verbose_eval=False,
     )
-    return booster  # noqa: RET504 - named for its type
+    return booster
 
 
 def margin_of(booster: xgboost.Booster, X: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -78,8 +78,8 @@ class Thresholds:
         block = (
             "No score justifies blocking"
             if self.block >= NEVER
-            else f"Block from {self.block:.4f} ({self.blocks} payments, {self.block_precision:.0%} of them fraud), where "
-            f"approving is expected to lose more than a false block at {self.false_positive_cost:,.2f}"
+            else f"Block from {self.block:.4f} ({self.blocks} payments, {self.block_precision:.0%} of them fraud), "
+            f"where approving is expected to lose more than a false block at {self.false_positive_cost:,.2f}"
         )
         return (
             f"Review from {self.review:.4f}: {reasons[self.review_bound_by]}. {block}. "
