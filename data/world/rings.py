@@ -1,0 +1,99 @@
+"""Collusion rings: whom they recruit, and the record of who belonged to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.world.batch import NONE, Batch
+from data.world.society import Society
+
+__all__ = ["Crew", "Recruits", "Ring", "ring_record"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """The truth about one ring: its members by number, and the times of its first and last fraud."""
+
+    number: int
+    kind: str
+    accounts: NDArray[np.int64]
+    merchants: NDArray[np.int64]
+    devices: NDArray[np.int64]
+    start: int
+    end: int
+
+
+class Recruits:
+    """People whom no ring has recruited yet; when all have been, they may serve twice."""
+
+    def __init__(self, world: Society) -> None:
+        self.world = world
+        self._taken = np.zeros(len(world.people), dtype=bool)
+
+    def draw(self, rng: np.random.Generator, day: int, count: int, near: int = NONE) -> NDArray[np.int64]:
+        """Draw different people with an account on a day, half of them from one city if ``near`` is given."""
+        people = self.world.people
+        able = (people.opened <= day) & ~people.is_employer
+        pool = np.flatnonzero(able & ~self._taken)
+        if len(pool) < count:
+            pool = np.flatnonzero(able)
+        weight = np.where(people.city[pool] == near, 1.0 + len(people) / 200, 1.0)
+        drawn = rng.choice(pool, min(count, len(pool)), replace=False, p=weight / weight.sum())
+        self._taken[drawn] = True
+        return drawn
+
+
+@dataclass(slots=True)
+class Crew:
+    """A ring in the making: when it is active, and who and what takes part."""
+
+    recruits: Recruits
+    day: int
+    length: int
+    scale: float
+    """Factor on the number of members, below 1 in small worlds."""
+    merchants: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    devices: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    def members(self, rng: np.random.Generator, least: int, most: int) -> NDArray[np.int64]:
+        """Recruit between ``least`` and ``most`` people (inclusive; fewer, but 3 at least, in small worlds)."""
+        count = max(3, round(self.scale * float(rng.integers(least, most + 1))))
+        near = int(rng.choice(self.recruits.world.people.city))
+        return self.recruits.draw(rng, self.day, count, near)
+
+    def newcomers(self, rng: np.random.Generator, least: int, most: int) -> NDArray[np.int64]:
+        """Recruit people and let their accounts be opened in the weeks before the ring becomes active."""
+        drawn = self.members(rng, least, most)
+        age = rng.uniform(0.15, 1.0, len(drawn)) * min(self.day + 0.5, 35.0)
+        self.recruits.world.people.opened[drawn] = np.maximum(self.day - age, -1.0)
+        return drawn
+
+    def boss(self, rng: np.random.Generator) -> int:
+        """Recruit one more person."""
+        return int(self.recruits.draw(rng, self.day, 1)[0])
+
+    def collude(
+        self, *, merchants: NDArray[np.int64] | None = None, devices: NDArray[np.int64] | None = None
+    ) -> None:
+        """Note merchants and devices that belong to the ring."""
+        if merchants is not None:
+            self.merchants = np.concatenate([self.merchants, merchants])
+        if devices is not None:
+            self.devices = np.concatenate([self.devices, devices])
+
+
+def ring_record(number: int, kind: str, crew_merchants: NDArray[np.int64], crew_devices: NDArray[np.int64], frauds: Batch) -> Ring:
+    """Describe a ring by what its frauds show; ``frauds`` must not be empty."""
+    accounts = np.union1d(frauds.account, frauds.counterparty)
+    return Ring(
+        number=number,
+        kind=kind,
+        accounts=accounts[accounts != NONE].astype(np.int64),
+        merchants=np.intersect1d(crew_merchants, frauds.merchant),
+        devices=np.intersect1d(crew_devices, frauds.device),
+        start=int(frauds.time.min()),
+        end=int(frauds.time.max()),
+    )
