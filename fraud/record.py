@@ -11,47 +11,32 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Self
 
 import msgspec
 from sqlalchemy import (
     Connection,
-    Engine,
     Table,
-    create_engine,
     delete,
-    event,
     insert,
-    make_url,
     select,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from fraud import record_tables as table
 from fraud.alert import Alert
+from fraud.database import open_engine, portions, store_errors, writing
 from fraud.dead_letter import DeadLetter
 from fraud.decision import Decision
-from fraud.errors import InputError, SettingsError, StoreError
+from fraud.errors import InputError, StoreError
 from fraud.receipt import ReceiptBatch
-from fraud.record_reader import RecordReader, portions, store_errors
+from fraud.record_reader import RecordReader
 from fraud.ring import Ring
 from fraud.run import Run
 from fraud.transaction import Transaction
 
 __all__ = ["Record", "Written"]
-
-PRAGMAS = {
-    "journal_mode": "WAL",
-    "synchronous": "FULL",
-    "foreign_keys": "ON",
-    "busy_timeout": "15000",
-    "cache_size": "-65536",
-    "temp_store": "MEMORY",
-    "wal_autocheckpoint": "8000",
-}
 
 NOTHING = "[]"
 TRANSACTION_COLUMNS = tuple(column.name for column in table.transactions.c)
@@ -74,9 +59,9 @@ class Record(RecordReader):
         Raises SettingsError for an address that can't be used, StoreError for a record of another schema
         version.
         """
-        engine = _engine(url)
+        engine = open_engine(url)
         record = cls(engine)
-        with store_errors("open"), engine.connect() as connection, _writing(connection):
+        with store_errors("open"), engine.connect() as connection, writing(connection):
             table.metadata.create_all(connection)
             found = connection.execute(select(table.schema_version.c.version)).scalar()
             if found is None:
@@ -94,21 +79,26 @@ class Record(RecordReader):
         decisions: Sequence[Decision],
         receipts: ReceiptBatch | None = None,
         *,
+        stream: str = "main",
         rings: Iterable[Ring] = (),
         alerts: Iterable[Alert] = (),
         dead_letters: Iterable[DeadLetter] = (),
     ) -> Written:
         """Record a batch, all or nothing; row i of decisions and of receipts belongs to transaction i.
 
+        ``stream`` names the writer; readers that follow the record keep their place by stream and batch.
         Raises InputError when the parts do not belong together, StoreUnavailable when it may be tried again.
         """
         ids = [t.transaction_id for t in transactions]
         _check_rows(ids, decisions, receipts)
         with self._transaction() as connection:
             fresh = _fresh_rows(connection, ids)
-            if fresh:
-                _insert_decided(connection, fresh, transactions, decisions, receipts)
-            _save_rings(connection, rings)
+            changed = _changed_rings(connection, rings)
+            if fresh or changed:
+                batch_id = _new_batch(connection, stream, len(fresh))
+                _insert_decided(connection, batch_id, fresh, transactions, decisions)
+                _insert_receipts(connection, batch_id, fresh, receipts)
+                _save_rings(connection, batch_id, changed)
             _save_alerts(connection, alerts)
             _insert_new(
                 connection, table.dead_letters, [msgspec.structs.asdict(letter) for letter in dead_letters]
@@ -143,7 +133,7 @@ class Record(RecordReader):
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
-        with store_errors("write"), self.engine.connect() as connection, _writing(connection):
+        with store_errors("write"), self.engine.connect() as connection, writing(connection):
             yield connection
 
 
@@ -172,37 +162,39 @@ def _fresh_rows(connection: Connection, ids: Sequence[str]) -> list[int]:
     return fresh
 
 
+def _new_batch(connection: Connection, stream: str, size: int) -> int:
+    statement = insert(table.batches).returning(table.batches.c.batch_id)
+    batch_id: int = connection.execute(statement, {"stream": stream, "transactions": size}).scalar_one()
+    return batch_id
+
+
 def _insert_decided(
     connection: Connection,
+    batch_id: int,
     rows: list[int],
     transactions: Sequence[Transaction],
     decisions: Sequence[Decision],
-    receipts: ReceiptBatch | None,
 ) -> None:
-    receipt_id = None
-    if receipts is not None:
-        kept = receipts if len(rows) == len(receipts) else receipts.take(rows)
-        times = [decisions[i].event_time for i in rows]
-        receipt = {
-            "model_version": receipts.model_version,
-            "first_time": min(times),
-            "last_time": max(times),
-            "batch": kept.to_bytes(),
-        }
-        receipt_id = connection.scalar(insert(table.receipts).returning(table.receipts.c.receipt_id), receipt)
     _insert_new(connection, table.transactions, [_transaction_row(transactions[i]) for i in rows])
-    _insert_new(
-        connection,
-        table.decisions,
-        [_decision_row(decisions[i], receipt_id, row) for row, i in enumerate(rows)],
-    )
+    decided = [_decision_row(decisions[i], batch_id, row) for row, i in enumerate(rows)]
+    _insert_new(connection, table.decisions, decided)
+
+
+def _insert_receipts(
+    connection: Connection, batch_id: int, rows: list[int], receipts: ReceiptBatch | None
+) -> None:
+    if receipts is None or not rows:
+        return
+    kept = receipts if len(rows) == len(receipts) else receipts.take(rows)
+    row = {"batch_id": batch_id, "model_version": kept.model_version, "body": kept.to_bytes()}
+    connection.execute(insert(table.receipts), row)
 
 
 def _transaction_row(transaction: Transaction) -> dict[str, Any]:
     return {name: getattr(transaction, name) for name in TRANSACTION_COLUMNS}
 
 
-def _decision_row(decision: Decision, receipt_id: int | None, receipt_row: int) -> dict[str, Any]:
+def _decision_row(decision: Decision, batch_id: int, batch_row: int) -> dict[str, Any]:
     return {
         "transaction_id": decision.transaction_id,
         "event_time": decision.event_time,
@@ -211,43 +203,43 @@ def _decision_row(decision: Decision, receipt_id: int | None, receipt_row: int) 
         "model_version": decision.model_version,
         "reasons": _json(decision.reasons) if decision.reasons else NOTHING,
         "missing": _json(decision.missing) if decision.missing else NOTHING,
-        "receipt_id": receipt_id,
-        "receipt_row": None if receipt_id is None else receipt_row,
+        "batch_id": batch_id,
+        "batch_row": batch_row,
     }
 
 
-def _save_rings(connection: Connection, rings: Iterable[Ring]) -> None:
+def _changed_rings(connection: Connection, rings: Iterable[Ring]) -> list[Ring]:
+    """The newest state of each ring, where it is newer than the one on record."""
     newest = {ring.ring_id: ring for ring in sorted(rings, key=lambda ring: ring.version)}
-    if not newest:
-        return
     key = table.rings.c.ring_id
     known: dict[str, int] = {}
     for some in portions(newest):
         query = select(key, table.rings.c.version).where(key.in_(some)).with_for_update()
         known.update((row.ring_id, row.version) for row in connection.execute(query))
-    changed = [ring for ring in newest.values() if ring.version > known.get(ring.ring_id, 0)]
-    if not changed:
+    return [ring for ring in newest.values() if ring.version > known.get(ring.ring_id, 0)]
+
+
+def _save_rings(connection: Connection, batch_id: int, rings: list[Ring]) -> None:
+    if not rings:
         return
     statement = _upsert(connection, table.rings)
     values = {c.name: statement.excluded[c.name] for c in table.rings.c if not c.primary_key}
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=["ring_id"], set_=values),
-        [_ring_row(r) for r in changed],
-    )
-    for some in portions(ring.ring_id for ring in changed):
+    upsert = statement.on_conflict_do_update(index_elements=["ring_id"], set_=values)
+    connection.execute(upsert, [_ring_row(ring, batch_id) for ring in rings])
+    for some in portions(ring.ring_id for ring in rings):
         connection.execute(delete(table.ring_members).where(table.ring_members.c.ring_id.in_(some)))
     members = [
         {**msgspec.structs.asdict(member), "kind": member.kind.value, "ring_id": ring.ring_id}
-        for ring in changed
+        for ring in rings
         for member in ring.members
     ]
     _insert_new(connection, table.ring_members, members)
 
 
-def _ring_row(ring: Ring) -> dict[str, Any]:
+def _ring_row(ring: Ring, batch_id: int) -> dict[str, Any]:
     row = msgspec.structs.asdict(ring)
     del row["members"]
-    return {**row, "transaction_ids": _json(ring.transaction_ids)}
+    return {**row, "batch_id": batch_id, "transaction_ids": _json(ring.transaction_ids)}
 
 
 def _save_alerts(connection: Connection, alerts: Iterable[Alert]) -> None:
@@ -304,50 +296,3 @@ def _insert_new(connection: Connection, into: Table, rows: list[dict[str, Any]])
     """Insert the rows whose key is not there yet."""
     if rows:
         connection.execute(_upsert(connection, into).on_conflict_do_nothing(), rows)
-
-
-def _engine(url: str) -> Engine:
-    try:
-        address = make_url(url)
-        backend = address.get_backend_name()
-        if backend == "sqlite" and address.database:
-            _make_private_file(Path(address.database))
-        engine = create_engine(address, pool_pre_ping=backend != "sqlite")
-    except (ArgumentError, NoSuchModuleError) as error:
-        raise SettingsError(
-            "RINGFENCE_DATABASE_URL: not an address such as sqlite:///file or postgresql+psycopg://…"
-        ) from error
-    except ModuleNotFoundError as error:
-        raise SettingsError(
-            f"RINGFENCE_DATABASE_URL: the driver {error.name} is missing; pip install it"
-        ) from error
-    except OSError as error:
-        raise StoreError(
-            f"record: cannot make {address.database} ({error.strerror}); check the folder"
-        ) from error
-    if backend == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
-    elif backend != "postgresql":
-        raise SettingsError(f"RINGFENCE_DATABASE_URL: {backend} is not supported; use sqlite or postgresql")
-    return engine
-
-
-def _make_private_file(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600, exist_ok=True)
-
-
-def _prepare_sqlite(connection: Any, _: object) -> None:
-    # Transactions begin where _writing says so, not where the module guesses.
-    connection.isolation_level = None
-    for name, value in PRAGMAS.items():
-        connection.execute(f"PRAGMA {name} = {value}")
-
-
-@contextmanager
-def _writing(connection: Connection) -> Iterator[None]:
-    """One transaction; SQLite takes its write lock at once, since one begun by a read cannot wait for it later."""
-    with connection.begin():
-        if connection.dialect.name == "sqlite":
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        yield

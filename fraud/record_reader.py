@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import date, datetime, timedelta
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 from sqlalchemy import BigInteger, Engine, Executable, Select, Table, case, func, select, type_coerce
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
 
 from fraud.alert import Alert, AlertState, Severity, Subject
+from fraud.database import AT_ONCE, portions, store_errors
 from fraud.decision import Decision, Outcome, Reason
-from fraud.errors import StoreError, StoreUnavailable
+from fraud.errors import StoreError
 from fraud.receipt import Receipt, ReceiptBatch
+from fraud.record_rows import AlertSummary, DayCount, DecidedTransaction, Following
 from fraud.record_tables import (
     DAY,
     EPOCH,
     alerts,
+    batches,
     decisions,
     receipts,
     ring_members,
@@ -29,60 +30,7 @@ from fraud.record_tables import (
 from fraud.ring import NodeKind, Ring, RingMember
 from fraud.run import Run, RunState
 
-__all__ = ["AlertSummary", "DayCount", "DecidedTransaction", "RecordReader"]
-
-AT_ONCE = 500
-"""Values in one IN list: well under the limit of any database."""
-
-
-class AlertSummary(msgspec.Struct, frozen=True):
-    """One line of the alert queue."""
-
-    alert_id: str
-    version: int
-    state: AlertState
-    severity: Severity
-    subject: Subject
-    subject_id: str
-    kind: str
-    score: float
-    money: float
-    size: int
-    top_reason: str
-    opened_at: datetime
-    last_seen: datetime
-
-
-class DecidedTransaction(msgspec.Struct, frozen=True):
-    """A transaction as stored, personal fields as tokens, beside what was decided (None: only recorded)."""
-
-    transaction_id: str
-    event_time: datetime
-    account_id: str
-    merchant_id: str | None
-    counterparty_id: str | None
-    amount: float
-    currency: str
-    device_id: str | None
-    ip: str | None
-    channel: str | None
-    mcc: str | None
-    latitude: float | None
-    longitude: float | None
-    score: float | None
-    outcome: Outcome | None
-    reasons: tuple[Reason, ...] = ()
-
-
-class DayCount(msgspec.Struct, frozen=True):
-    """Decisions of one UTC day of event time; ``stopped`` is the money in review or blocked."""
-
-    day: date
-    approved: int
-    reviewed: int
-    blocked: int
-    money: float
-    stopped: float
+__all__ = ["RecordReader"]
 
 
 class RecordReader:
@@ -231,16 +179,16 @@ class RecordReader:
 
     def receipt(self, transaction_id: str) -> Receipt | None:
         """What a transaction was scored from, or None where no receipt was kept."""
-        query = select(receipts.c.batch, decisions.c.receipt_row).join(
-            decisions, decisions.c.receipt_id == receipts.c.receipt_id
+        query = select(receipts.c.body, decisions.c.batch_row).join(
+            decisions, decisions.c.batch_id == receipts.c.batch_id
         )
         rows = self._rows(query.where(decisions.c.transaction_id == transaction_id))
         if not rows:
             return None
-        receipt = ReceiptBatch.from_bytes(rows[0].batch).row(rows[0].receipt_row)
+        receipt = ReceiptBatch.from_bytes(rows[0].body).row(rows[0].batch_row)
         if receipt.transaction_id != transaction_id:
             raise StoreError(
-                f"receipt: row {rows[0].receipt_row} belongs to another transaction; restore a backup"
+                f"receipt: row {rows[0].batch_row} belongs to another transaction; restore a backup"
             )
         return receipt
 
@@ -274,6 +222,42 @@ class RecordReader:
             for r in self._rows(query)
         ]
 
+    def following(self, stream: str, after: int, limit: int = 1_000) -> Following:
+        """What a stream wrote after batch ``after``: whole batches, about ``limit`` transactions, at least
+        one batch.
+
+        Readers that build something from the record (the graph store, say) keep the last batch id they have
+        taken in and ask again from there; asking twice gives the same.
+        """
+        batch = batches.c
+        query = select(batch.batch_id, batch.transactions).where(
+            batch.stream == stream, batch.batch_id > after
+        )
+        taken: list[int] = []
+        size = 0
+        for row in self._rows(query.order_by(batch.batch_id).limit(AT_ONCE)):
+            if taken and size + row.transactions > limit:
+                break
+            taken.append(row.batch_id)
+            size += row.transactions
+        if not taken:
+            return Following(after, (), ())
+        inside = decisions.c.batch_id.between(taken[0], taken[-1]) & decisions.c.batch_id.in_(taken)
+        found = self._decided(
+            _decided_query().where(inside).order_by(decisions.c.batch_id, decisions.c.batch_row)
+        )
+        changed = self._rows(
+            select(rings.c.ring_id).where(rings.c.batch_id.in_(taken)).order_by(rings.c.ring_id)
+        )
+        states = (self.ring(row.ring_id) for row in changed)
+        return Following(taken[-1], tuple(found), tuple(ring for ring in states if ring is not None))
+
+    def last_batch(self, stream: str) -> int:
+        """The id of the newest batch of a stream, 0 before the first."""
+        return int(
+            self._rows(select(func.max(batches.c.batch_id)).where(batches.c.stream == stream))[0][0] or 0
+        )
+
     def count(self, table: Table) -> int:
         """Rows of one of the tables in ``fraud.record_tables``."""
         return int(self._rows(select(func.count()).select_from(table))[0][0])
@@ -305,28 +289,3 @@ def _decided_query() -> Select[Any]:
     return select(transactions, decisions.c.score, decisions.c.outcome, decisions.c.reasons).outerjoin(
         decisions, decisions.c.transaction_id == transactions.c.transaction_id
     )
-
-
-def portions(values: Iterable[str]) -> Iterator[list[str]]:
-    """The values in lists that any database takes as parameters of one statement."""
-    everything = list(values)
-    for start in range(0, len(everything), AT_ONCE):
-        yield everything[start : start + AT_ONCE]
-
-
-@contextmanager
-def store_errors(act: str) -> Iterator[None]:
-    """Turn the database library's errors into ours: unavailable (try again later) or refused for good."""
-    try:
-        yield
-    except (OperationalError, InterfaceError, TimeoutError) as error:
-        raise StoreUnavailable(
-            f"record: cannot {act} now ({_cause(error)}); check the database and its disk"
-        ) from error
-    except DBAPIError as error:
-        raise StoreError(f"record: {act} refused ({_cause(error)})") from error
-
-
-def _cause(error: Exception) -> str:
-    # The library's own text shows the statement and its values; the driver's first line does not.
-    return str(getattr(error, "orig", None) or error).splitlines()[0]

@@ -31,6 +31,7 @@ __all__ = [
     "Instant",
     "alert_outbox",
     "alerts",
+    "batches",
     "dead_letters",
     "decisions",
     "metadata",
@@ -94,16 +95,26 @@ transactions = Table(
     Index("transactions_by_ip", "ip", "event_time"),
 )
 
+batches = Table(
+    "batches",
+    metadata,
+    Column("batch_id", Integer, primary_key=True),
+    Column("stream", String, nullable=False),
+    Column("transactions", Integer, nullable=False),
+    Index("batches_by_stream", "stream", "batch_id"),
+    sqlite_autoincrement=True,
+)
+"""The log of this record: what was written together, in order. One stream has one writer, so within a stream
+a batch is never seen before the batches with lower ids."""
+
 receipts = Table(
     "receipts",
     metadata,
-    Column("receipt_id", Integer, primary_key=True),
+    Column("batch_id", Integer, ForeignKey("batches.batch_id"), primary_key=True, autoincrement=False),
     Column("model_version", String, nullable=False),
-    Column("first_time", Instant, nullable=False),
-    Column("last_time", Instant, nullable=False),
-    Column("batch", LargeBinary, nullable=False),
+    Column("body", LargeBinary, nullable=False),
 )
-"""One row a batch of receipts, encoded by ``fraud.receipt``."""
+"""The receipts of a batch, encoded by ``fraud.receipt``; row i belongs to ``decisions.batch_row`` i."""
 
 decisions = Table(
     "decisions",
@@ -115,9 +126,10 @@ decisions = Table(
     Column("model_version", String, nullable=False),
     Column("reasons", Text, nullable=False),
     Column("missing", Text, nullable=False),
-    Column("receipt_id", Integer, ForeignKey("receipts.receipt_id")),
-    Column("receipt_row", Integer),
+    Column("batch_id", Integer, ForeignKey("batches.batch_id"), nullable=False),
+    Column("batch_row", Integer, nullable=False),
     Index("decisions_by_time", "event_time", "outcome"),
+    Index("decisions_by_batch", "batch_id", "batch_row"),
 )
 
 rings = Table(
@@ -125,13 +137,16 @@ rings = Table(
     metadata,
     Column("ring_id", String, primary_key=True),
     Column("version", Integer, nullable=False),
+    Column("batch_id", Integer, ForeignKey("batches.batch_id"), nullable=False),
     Column("kind", String, nullable=False),
     Column("score", Float(53), nullable=False),
     Column("first_alert_time", Instant, nullable=False),
     Column("last_seen", Instant, nullable=False),
     Column("money", Float(53), nullable=False),
     Column("transaction_ids", Text, nullable=False),
+    Index("rings_by_batch", "batch_id"),
 )
+"""The newest state of each ring; ``batch_id`` is the batch that brought it."""
 
 ring_members = Table(
     "ring_members",

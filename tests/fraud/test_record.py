@@ -92,6 +92,25 @@ def test_any_redelivery_leaves_each_transaction_once(
     record.close()
 
 
+def test_a_reader_follows_a_stream_batch_by_batch(record: Record) -> None:
+    write(record, [0, 1])
+    record.write_batch([transaction(7)], [decision(7)], stream="other")
+    record.write_batch([transaction(i) for i in (1, 2)], [decision(i) for i in (1, 2)], rings=[ring()])
+    write(record, [1, 2])
+    first = record.following("main", after=0, limit=2)
+    assert [t.transaction_id for t in first.transactions] == ["t0", "t1"]
+    assert first.rings == ()
+    second = record.following("main", after=first.batch_id)
+    assert [t.transaction_id for t in second.transactions] == ["t2"]
+    assert second.rings == (ring(),)
+    assert second.batch_id == record.last_batch("main")
+    nothing = record.following("main", after=second.batch_id)
+    assert (nothing.batch_id, nothing.transactions) == (second.batch_id, ())
+    whole = record.following("main", after=0)
+    assert [t.transaction_id for t in whole.transactions] == ["t0", "t1", "t2"]
+    assert record.following("unheard", after=0).transactions == ()
+
+
 def test_parts_that_do_not_belong_together_are_refused(record: Record) -> None:
     with pytest.raises(InputError, match="decisions"):
         record.write_batch([transaction(1)], [decision(2)])

@@ -1,0 +1,71 @@
+"""What the record answers with, beyond the words of the business themselves."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import msgspec
+
+from fraud.alert import AlertState, Severity, Subject
+from fraud.decision import Outcome, Reason
+from fraud.ring import Ring
+
+__all__ = ["AlertSummary", "DayCount", "DecidedTransaction", "Following"]
+
+
+class AlertSummary(msgspec.Struct, frozen=True):
+    """One line of the alert queue."""
+
+    alert_id: str
+    version: int
+    state: AlertState
+    severity: Severity
+    subject: Subject
+    subject_id: str
+    kind: str
+    score: float
+    money: float
+    size: int
+    top_reason: str
+    opened_at: datetime
+    last_seen: datetime
+
+
+class DecidedTransaction(msgspec.Struct, frozen=True):
+    """A transaction as stored, personal fields as tokens, beside what was decided (None: only recorded)."""
+
+    transaction_id: str
+    event_time: datetime
+    account_id: str
+    merchant_id: str | None
+    counterparty_id: str | None
+    amount: float
+    currency: str
+    device_id: str | None
+    ip: str | None
+    channel: str | None
+    mcc: str | None
+    latitude: float | None
+    longitude: float | None
+    score: float | None
+    outcome: Outcome | None
+    reasons: tuple[Reason, ...] = ()
+
+
+class DayCount(msgspec.Struct, frozen=True):
+    """Decisions of one UTC day of event time; ``stopped`` is the money in review or blocked."""
+
+    day: date
+    approved: int
+    reviewed: int
+    blocked: int
+    money: float
+    stopped: float
+
+
+class Following(msgspec.Struct, frozen=True):
+    """A portion of the log: everything up to batch ``batch_id`` in the order written; rings in their newest state."""
+
+    batch_id: int
+    transactions: tuple[DecidedTransaction, ...]
+    rings: tuple[Ring, ...]
