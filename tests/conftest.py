@@ -2,19 +2,34 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
+UNDER_CI = os.environ.get("CI") == "true"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+# Two busy cores make single examples slow for no fault of the code; CI must say the same of the same commit.
+hypothesis.settings.register_profile("ringfence", deadline=None, derandomize=UNDER_CI, print_blob=True)
+hypothesis.settings.load_profile("ringfence")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No setting of the person running the tests gets in, and nothing is written into their home folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in list(os.environ):
+            if variable.upper().startswith("RINGFENCE_") and variable != "RINGFENCE_KERNEL_CACHE":
+                patch.delenv(variable)
+        patch.setenv("RINGFENCE_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
 
 
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No setting of the person running the tests gets in, and nothing is written outside the test's folder."""
-    for variable in os.environ:
-        if variable.upper().startswith("RINGFENCE_") and variable != "RINGFENCE_KERNEL_CACHE":
-            monkeypatch.delenv(variable)
+def home_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Each test starts without the key, record and stores of another."""
     monkeypatch.setenv("RINGFENCE_HOME", str(tmp_path / "home"))
 
 
@@ -26,6 +41,6 @@ def chromium() -> Path:
         if found:
             return Path(found)
     message = "no Chromium here: sudo apt-get install chromium"
-    if os.environ.get("CI") == "true":
+    if UNDER_CI:
         pytest.fail(message)
     pytest.skip(message)

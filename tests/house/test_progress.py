@@ -6,7 +6,6 @@ import sys
 
 import pytest
 
-from fraud import progress
 from fraud.progress import stage, track
 
 
@@ -28,7 +27,7 @@ def test_a_long_stage_says_how_far_it_is(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter([0.0, 5.0, 21.0, 30.0, 42.0, 50.0])
-    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr("fraud.progress.time.monotonic", lambda: next(clock))
     with stage("Replay", total=8) as advance:
         for _ in range(4):
             advance(1)
