@@ -11,13 +11,13 @@ from data.world.habits import jitter
 from data.world.purchases import buy, refund
 from data.world.society import Society
 from data.world.transfers import sums, transfer
-from data.world.underworld import Underworld, market_on, marked, spread, through_gang, victims
+from data.world.underworld import Underworld, marked, market_on, spread, through_gang, victims
 
 __all__ = ["account_takeover", "refund_abuse", "unusual_amount"]
 
 
 def account_takeover(world: Society, underworld: Underworld, rng: np.random.Generator, day: int) -> Batch:
-    """Log in as the victim from a gang's device and empty the account: transfers to mules, and purchases."""
+    """Act as the victim, by a gang's device or remotely by the victim's own: transfers to mules, and purchases."""
     gang = underworld.gang(world, rng)
     who = np.repeat(victims(world, rng, day, 1), int(rng.integers(3, 8)))
     time = spread(world, rng, who[:1], day, 1) + np.cumsum(jitter(rng, len(who), float(rng.uniform(10, 120))))
@@ -27,7 +27,10 @@ def account_takeover(world: Society, underworld: Underworld, rng: np.random.Gene
     bought = replace(bought, channel=np.full(len(who), ONLINE, np.int8))
     sends = rng.random(len(who)) < 0.4
     mixed = Batch.join([sent.take(sends), bought.take(~sends)])
-    return marked(through_gang(world, rng, mixed, gang, np.ones(len(who), bool)), "account_takeover")
+    taken = through_gang(world, rng, mixed, gang, np.ones(len(who), bool))
+    if rng.random() < 0.45:
+        taken = replace(taken, device=mixed.device)
+    return marked(taken, "account_takeover")
 
 
 def unusual_amount(world: Society, underworld: Underworld, rng: np.random.Generator, day: int) -> Batch:

@@ -10,7 +10,7 @@ from data.world.batch import CARD_PRESENT, DAY, HOUR, NONE, ONLINE, Batch
 from data.world.habits import jitter, quiet_hours
 from data.world.purchases import buy
 from data.world.society import Society
-from data.world.underworld import Underworld, market_on, marked, spread, through_gang, victims
+from data.world.underworld import Underworld, marked, market_on, spread, through_gang, victims
 
 __all__ = ["burst", "card_testing", "off_hours", "stolen_card"]
 
@@ -21,12 +21,14 @@ def stolen_card(world: Society, underworld: Underworld, rng: np.random.Generator
     who = np.repeat(victims(world, rng, day, 1), int(rng.integers(3, 9)))
     time = np.sort(spread(world, rng, who, day, int(rng.integers(1, 4))))
     bought = buy(world, market_on(world, day), rng, who, time, np.full(len(who), gang.city))
-    cloned = replace(bought, device=np.where(bought.channel == CARD_PRESENT, NONE, bought.device).astype(np.int32))
+    cloned = replace(
+        bought, device=np.where(bought.channel == CARD_PRESENT, NONE, bought.device).astype(np.int32)
+    )
     return marked(through_gang(world, rng, cloned, gang, np.ones(len(who), bool)), "stolen_card")
 
 
 def card_testing(world: Society, underworld: Underworld, rng: np.random.Generator, day: int) -> Batch:
-    """Try many cards with small purchases at one cheap online merchant within hours, then use up a few."""
+    """Try many cards with small purchases at one cheap online merchant within hours."""
     gang = underworld.gang(world, rng)
     merchants = world.merchants
     online = np.flatnonzero(merchants.online & (merchants.opened <= day))
@@ -34,10 +36,8 @@ def card_testing(world: Society, underworld: Underworld, rng: np.random.Generato
     who = victims(world, rng, day, int(rng.integers(8, 22)))
     shop = np.full(len(who), rng.choice(cheap))
     start = spread(world, rng, who[:1], day, 1)
-    time = start + np.cumsum(jitter(rng, len(who), float(rng.uniform(2, 15))))
-    tested = Batch.of(
-        time, who, merchants.amounts(rng, shop, world.people.taste[who]), ONLINE, merchant=shop
-    )
+    time = start + np.cumsum(jitter(rng, len(who), float(rng.uniform(5, 60))))
+    tested = Batch.of(time, who, merchants.amounts(rng, shop, world.people.taste[who]), ONLINE, merchant=shop)
     return marked(through_gang(world, rng, tested, gang, np.ones(len(who), bool)), "card_testing")
 
 
@@ -47,7 +47,7 @@ def burst(world: Society, underworld: Underworld, rng: np.random.Generator, day:
     who = np.repeat(victims(world, rng, day, 1), int(rng.integers(6, 14)))
     time = spread(world, rng, who[:1], day, 1) + np.cumsum(jitter(rng, len(who), float(rng.uniform(3, 9))))
     bought = buy(world, market_on(world, day), rng, who, time, world.people.city[who])
-    return marked(through_gang(world, rng, bought, gang, np.full(len(who), rng.random() < 0.5)), "burst")
+    return marked(through_gang(world, rng, bought, gang, np.full(len(who), rng.random() < 0.4)), "burst")
 
 
 def off_hours(world: Society, underworld: Underworld, rng: np.random.Generator, day: int) -> Batch:
@@ -57,5 +57,12 @@ def off_hours(world: Society, underworld: Underworld, rng: np.random.Generator, 
     nights = day + rng.integers(int(rng.integers(1, 5)), size=len(who))
     local = quiet_hours(rng, world.people.profile[who], world.calendar.weekend(nights))
     time = world.at_local(nights, local, world.people.city[who])
-    bought = buy(world, market_on(world, day), rng, who, np.minimum(time, (day + 5) * DAY - HOUR), world.people.city[who])
-    return marked(through_gang(world, rng, bought, gang, np.full(len(who), rng.random() < 0.6)), "off_hours")
+    bought = buy(
+        world,
+        market_on(world, day),
+        rng,
+        who,
+        np.minimum(time, (day + 5) * DAY - HOUR),
+        world.people.city[who],
+    )
+    return marked(through_gang(world, rng, bought, gang, np.full(len(who), rng.random() < 0.4)), "off_hours")

@@ -133,9 +133,7 @@ def _carrier(
     return pool[first[city] + (rng.random(len(city)) * size[city]).astype(np.int64)]
 
 
-def _networks(
-    rng: np.random.Generator, ips: Numbers, employer: NDArray[np.int64]
-) -> NDArray[np.int64]:
+def _networks(rng: np.random.Generator, ips: Numbers, employer: NDArray[np.int64]) -> NDArray[np.int64]:
     """Give an office address to the employed, and one campus address to students wherever they live."""
     offices = ips.new(int(employer.max()) + 1) if len(employer) else ips.new(0)
     ip = np.where(employer != NONE, offices[np.maximum(employer, 0)], NONE)

@@ -57,7 +57,10 @@ _QUIET = _table(np.maximum(_densities().mean(axis=1, keepdims=True) * 0.4 - _den
 
 
 def _draw(
-    table: NDArray[np.float64], rng: np.random.Generator, profile: NDArray[np.int64], weekend: NDArray[np.bool_]
+    table: NDArray[np.float64],
+    rng: np.random.Generator,
+    profile: NDArray[np.int64],
+    weekend: NDArray[np.bool_],
 ) -> NDArray[np.int64]:
     row = profile * 2 + weekend
     slot = np.searchsorted(table, row + rng.random(len(row)), side="right") - row * _SLOTS
@@ -107,7 +110,7 @@ def pay_rhythm(calendar: Calendar, day: int) -> NDArray[np.float64]:
     since = np.full(PAY_SCHEDULES, 31.0)
     for back in range(31, -1, -1):
         since[calendar.pays(day - back)] = back
-    return 0.86 + 0.55 * np.exp(-since / 3.5)
+    return 0.93 + 0.55 * np.exp(-since / 3.5)
 
 
 def jitter(rng: np.random.Generator, count: int, minutes: float) -> NDArray[np.int64]:

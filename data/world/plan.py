@@ -109,6 +109,9 @@ def _plan_solo(world: Society, rows: float) -> list[Batch]:
 
 
 def _span(rng: np.random.Generator, days: int) -> tuple[int, int]:
-    """Draw the first day and the length in days of a ring: weeks, but at most half of a short world."""
+    """Draw the first day and the length in days of a ring: weeks, but at most half of a short world.
+
+    Rings may outlast the world, so that frauds are as common on its last days as before.
+    """
     length = int(np.clip(16 * np.exp(0.5 * rng.standard_normal()), 3, max(days // 2, 1)))
-    return int(rng.integers(max(days - length, 0) + 1)), length
+    return int(rng.integers(max(days - 3, 1))), length

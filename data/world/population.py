@@ -103,7 +103,9 @@ def settle_population(
         favourites=_favourites(rng, cities, merchants, city, online),
         friends=_friends(rng, households, city, employer),
         biller=biller,
-        bill=merchants.amounts(rng, np.maximum(biller, 0).ravel(), np.zeros(biller.size)).reshape(biller.shape),
+        bill=merchants.amounts(rng, np.maximum(biller, 0).ravel(), np.zeros(biller.size)).reshape(
+            biller.shape
+        ),
         bill_day=rng.integers(1, 29, biller.shape),
     )
 
@@ -159,7 +161,9 @@ def _friends(
     """Draw friends: family first, then colleagues, then people of the same city."""
     count = len(city)
     friends = np.empty((count, FRIENDS), dtype=np.int64)
-    for column, group in enumerate((households.of, households.of, employer, employer, city, city, city, city)):
+    for column, group in enumerate(
+        (households.of, households.of, employer, employer, city, city, city, city)
+    ):
         order = np.argsort(group, kind="stable")
         ranked = group[order]
         low, high = np.searchsorted(ranked, group), np.searchsorted(ranked, group, side="right")

@@ -11,7 +11,7 @@ from data.world.batch import CARD_PRESENT, DAY, NONE, ONLINE, Batch
 from data.world.purchases import buy
 from data.world.rings import Crew
 from data.world.society import Society
-from data.world.underworld import market_on, marked, modest_merchants, spread
+from data.world.underworld import marked, market_on, modest_merchants, spread
 
 __all__ = ["bust_out", "merchant_block", "shared_device"]
 
@@ -21,7 +21,7 @@ def shared_device(world: Society, rng: np.random.Generator, crew: Crew) -> Batch
     members = crew.members(rng, 4, 11)
     city = int(world.people.city[members[0]])
     shop = modest_merchants(world, rng, crew.day, city, 1)
-    devices = world.gear.devices.new(1 + len(members) // 4)
+    devices = _ring_devices(world, rng, members, 1 + len(members) // 4)
     ips = np.concatenate([world.gear.ips.new(1), rng.choice(world.gear.mobile_ip, 2)])
     crew.collude(merchants=shop, devices=devices)
 
@@ -31,7 +31,9 @@ def shared_device(world: Society, rng: np.random.Generator, crew: Crew) -> Batch
     bought = replace(
         bought,
         device=np.where(shared, devices[who % len(devices)], bought.device).astype(np.int32),
-        ip=np.where(shared & (bought.channel == ONLINE), rng.choice(ips, len(who)), bought.ip).astype(np.int32),
+        ip=np.where(shared & (bought.channel == ONLINE), rng.choice(ips, len(who)), bought.ip).astype(
+            np.int32
+        ),
     )
     cover = np.repeat(members, rng.integers(1, 4, len(members)))
     warm_up = max(crew.day - 6, 0)
@@ -69,20 +71,30 @@ def bust_out(world: Society, rng: np.random.Generator, crew: Crew) -> Batch:
     The accounts share phones and, in part, an address from the start, so their honest weeks show it too.
     """
     members = crew.newcomers(rng, 3, 9)
-    devices = world.gear.devices.new(max(1, len(members) // 2))
+    devices = world.gear.devices.new(max(1, len(members) // 3))
     world.gear.phone[members] = devices[np.arange(len(members)) % len(devices)]
     world.gear.phone_change[members] = np.inf
     together = members[rng.random(len(members)) < 0.5]
     world.gear.home_ip[together] = world.gear.home_ip[members[0]]
     crew.collude(devices=devices)
 
-    who = np.repeat(members, rng.integers(4, 9, len(members)))
-    last = crew.day + crew.length
-    days = int(rng.integers(2, 6))
-    time = spread(world, rng, who, max(last - days, crew.day), days)
+    who = np.repeat(members, rng.integers(5, 11, len(members)))
+    time = spread(world, rng, who, crew.day, int(rng.integers(2, 5)))
     bought = buy(world, market_on(world, crew.day), rng, who, time, world.people.city[who])
-    spent = np.round(bought.amount * rng.uniform(1.0, 2.0, len(who)), 2)
-    return marked(replace(bought, amount=spent), "bust_out")
+    fences = modest_merchants(world, rng, crew.day, int(world.people.city[members[0]]), 4)
+    resold = _at(world, rng, who, rng.choice(fences, len(who)), time)
+    at_fence = rng.random(len(who)) < 0.6
+    spent = Batch.join([resold.take(at_fence), bought.take(~at_fence)])
+    raised = np.round(spent.amount * rng.uniform(1.0, 2.0, len(who)), 2)
+    return marked(replace(spent, amount=raised), "bust_out")
+
+
+def _ring_devices(
+    world: Society, rng: np.random.Generator, members: NDArray[np.int64], count: int
+) -> NDArray[np.int64]:
+    """Return devices for a ring: some bought for it, some that a member has long used."""
+    bought = world.gear.devices.new(count)
+    return np.where(rng.random(count) < 0.5, world.gear.phone[rng.choice(members, count)], bought)
 
 
 def _at(

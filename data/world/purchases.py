@@ -11,7 +11,17 @@ from data.world.merchants import Market
 from data.world.population import FAVOURITES
 from data.world.society import Society
 
-__all__ = ["CASH_RATE", "EXTRA_STOPS", "REFUND_RATE", "buy", "cash", "everyday", "refund", "refunds", "withdraw"]
+__all__ = [
+    "CASH_RATE",
+    "EXTRA_STOPS",
+    "REFUND_RATE",
+    "buy",
+    "cash",
+    "everyday",
+    "refund",
+    "refunds",
+    "withdraw",
+]
 
 EXTRA_STOPS = 0.35
 """Mean number of further purchases on the same shopping trip."""
@@ -126,9 +136,7 @@ def refund(world: Society, rng: np.random.Generator, back: Batch, soonest: float
     """Refund purchases some days later (uniform between two bounds), fully or in part."""
     delay = ((soonest + (latest - soonest) * rng.random(len(back))) * DAY).astype(np.int64)
     due = back.time + delay
-    local = usual_hours(
-        rng, world.people.profile[back.account], world.calendar.weekend(due // DAY)
-    )
+    local = usual_hours(rng, world.people.profile[back.account], world.calendar.weekend(due // DAY))
     city = world.people.city[back.account]
     at = world.at_local(due // DAY, local, city)
     part = np.where(rng.random(len(back)) < 0.7, 1.0, 0.2 + 0.7 * rng.random(len(back)))

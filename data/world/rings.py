@@ -85,7 +85,9 @@ class Crew:
             self.devices = np.concatenate([self.devices, devices])
 
 
-def ring_record(number: int, kind: str, crew_merchants: NDArray[np.int64], crew_devices: NDArray[np.int64], frauds: Batch) -> Ring:
+def ring_record(
+    number: int, kind: str, crew_merchants: NDArray[np.int64], crew_devices: NDArray[np.int64], frauds: Batch
+) -> Ring:
     """Describe a ring by what its frauds show; ``frauds`` must not be empty."""
     accounts = np.union1d(frauds.account, frauds.counterparty)
     return Ring(

@@ -12,7 +12,16 @@ from data.world.habits import usual_hours
 from data.world.merchants import Market
 from data.world.society import Society
 
-__all__ = ["Gang", "Underworld", "market_on", "marked", "modest_merchants", "spread", "through_gang", "victims"]
+__all__ = [
+    "Gang",
+    "Underworld",
+    "marked",
+    "market_on",
+    "modest_merchants",
+    "spread",
+    "through_gang",
+    "victims",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +44,11 @@ class Underworld:
                 city=int(rng.integers(len(world.cities))),
                 devices=world.gear.devices.new(int(rng.integers(2, 5))),
                 ips=np.concatenate(
-                    [world.gear.ips.new(1), rng.choice(world.gear.mobile_ip, 2), rng.choice(world.gear.hotel_ip, 1)]
+                    [
+                        world.gear.ips.new(1),
+                        rng.choice(world.gear.mobile_ip, 2),
+                        rng.choice(world.gear.hotel_ip, 1),
+                    ]
                 ),
                 mules=rng.choice(np.flatnonzero(world.people.opened < 0), 2, replace=False),
             )
@@ -45,7 +58,7 @@ class Underworld:
     def gang(self, world: Society, rng: np.random.Generator) -> Gang:
         """Draw a gang; now and then it has just bought a new phone."""
         gang = self._gangs[int(rng.integers(len(self._gangs)))]
-        if rng.random() < 0.3:
+        if rng.random() < 0.2:
             return replace(gang, devices=world.gear.devices.new(1))
         return gang
 
@@ -99,7 +112,7 @@ def through_gang(
     known = rng.random(count) > 0.35
     latitude = np.where(known, world.cities.latitude[gang.city] + rng.normal(0, 0.1, count), np.nan)
     longitude = np.where(known, world.cities.longitude[gang.city] + rng.normal(0, 0.12, count), np.nan)
-    device = np.full(count, rng.choice(gang.devices))
+    device = rng.choice(rng.choice(gang.devices, 2), count)
     return replace(
         batch,
         device=np.where(moved, device, batch.device).astype(np.int32),
@@ -107,5 +120,3 @@ def through_gang(
         latitude=np.where(moved, latitude, batch.latitude),
         longitude=np.where(moved, longitude, batch.longitude),
     )
-
-
