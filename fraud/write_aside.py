@@ -18,6 +18,9 @@ from fraud.errors import InputError
 
 __all__ = ["write_aside", "write_folder_aside"]
 
+_under_way: set[Path] = set()
+"""What this process is writing now: after a restart in a container another may have had our process id."""
+
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 
@@ -29,6 +32,7 @@ def write_aside(target: Path) -> Iterator[Path]:
     The path has the target's suffixes, keeps to its folder (made where missing) and does not exist yet. When the
     block raises, or the process dies, ``target`` is as it was. Raises InputError where no file can be put there.
     """
+    target = target.resolve()
     if target.is_dir():
         raise InputError(f"{target}: is a folder; name a file")
     aside = _aside(target)
@@ -39,6 +43,7 @@ def write_aside(target: Path) -> Iterator[Path]:
         _sync(target.parent)
     finally:
         aside.unlink(missing_ok=True)
+        _under_way.discard(aside)
 
 
 @contextmanager
@@ -48,6 +53,7 @@ def write_folder_aside(target: Path, *, marker: str) -> Iterator[Path]:
     A folder already there is replaced whole, in one step, but only if it is empty or holds the file ``marker``,
     which every earlier output has: InputError otherwise, so that no one's own files are lost.
     """
+    target = target.resolve()
     if target.exists() and not _is_ours(target, marker):
         raise InputError(f"{target}: exists and holds other files (no {marker}); name another folder")
     aside = _aside(target)
@@ -60,6 +66,7 @@ def write_folder_aside(target: Path, *, marker: str) -> Iterator[Path]:
         _sync(target.parent)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+        _under_way.discard(aside)
 
 
 def _is_ours(folder: Path, marker: str) -> bool:
@@ -73,21 +80,25 @@ def _aside(target: Path) -> Path:
     except (FileExistsError, NotADirectoryError):
         raise InputError(f"{target.parent}: is not a folder; nothing can be written below it") from None
     _remove_leavings(target)
-    return target.with_name(f".{os.getpid()}-{secrets.token_hex(4)}.aside.{target.name}")
+    aside = target.with_name(f".{os.getpid()}-{secrets.token_hex(4)}.aside.{target.name}")
+    _under_way.add(aside)
+    return aside
 
 
 def _remove_leavings(target: Path) -> None:
     pattern = re.compile(rf"\.(\d+)-[0-9a-f]{{8}}\.aside\.{re.escape(target.name)}")
     for path in target.parent.iterdir():
         match = pattern.fullmatch(path.name)
-        if match and not _is_running(int(match[1])):
+        if match and path not in _under_way and not _is_another_running(int(match[1])):
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
 
 
-def _is_running(process: int) -> bool:
+def _is_another_running(process: int) -> bool:
+    if process == os.getpid():
+        return False
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -114,6 +125,7 @@ def _put_in_place(aside: Path, target: Path) -> None:
         target.rename(old)
         aside.rename(target)
         shutil.rmtree(old)
+        _under_way.discard(old)
 
 
 def _exchange(first: Path, second: Path) -> bool:

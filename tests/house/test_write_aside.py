@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -85,6 +86,16 @@ def test_killed_write_leaves_the_old_file_alone_and_the_next_one_tidies_up(tmp_p
     assert names(tmp_path) == ["rows.csv"]
 
 
+def test_leavings_of_an_earlier_process_with_our_id_are_removed(tmp_path: Path) -> None:
+    # In a container every run may be process 1.
+    target = tmp_path / "rows.csv"
+    (tmp_path / f".{os.getpid()}-0123abcd.aside.rows.csv").write_text("half")
+    (tmp_path / f".{os.getpid()}-0123abcd.aside.other.csv").write_text("not of this target")
+    with write_aside(target) as aside:
+        aside.write_text("new")
+    assert names(tmp_path) == [f".{os.getpid()}-0123abcd.aside.other.csv", "rows.csv"]
+
+
 def test_two_writers_of_one_target_do_not_meet(tmp_path: Path) -> None:
     target = tmp_path / "rows.csv"
     with write_aside(target) as first, write_aside(target) as second:
@@ -151,3 +162,25 @@ def test_empty_folder_may_be_filled(tmp_path: Path) -> None:
     target.mkdir()
     fill(target, "one")
     assert (target / "manifest.json").read_text() == "one"
+
+
+def test_the_current_folder_may_be_the_target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with write_aside(Path("rows.csv")) as aside:
+        aside.write_text("rows")
+    target = tmp_path / "model"
+    target.mkdir()
+    monkeypatch.chdir(target)
+    fill(Path(), "one")
+    assert (target / "manifest.json").read_text() == "one"
+    assert names(tmp_path) == ["model", "model/manifest.json", "model/parts", "model/parts/one", "rows.csv"]
+
+
+def test_a_link_keeps_pointing_at_what_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    link = tmp_path / "link.csv"
+    link.symlink_to(tmp_path / "real" / "rows.csv")
+    with write_aside(link) as aside:
+        aside.write_text("rows")
+    assert link.is_symlink()
+    assert (tmp_path / "real" / "rows.csv").read_text() == "rows"
