@@ -84,9 +84,7 @@ def _codes(column: pd.Series[str], code: object) -> NDArray[np.int64]:
 
 
 def _objects(column: pd.Series[str]) -> NDArray[np.object_]:
-    values = column.to_numpy(dtype=object)
-    values[pd.isna(values)] = None
-    return values
+    return np.where(column.isna(), None, column.to_numpy(dtype=object))
 
 
 class FrameEvents:

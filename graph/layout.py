@@ -65,6 +65,7 @@ NODE = np.dtype(
         ("hash", np.uint32),
         ("twin", np.int32),  # node number + 1 of the other side of the same account, 0 for none
         ("degree", np.int32, (3,)),  # account: targets, devices, addresses; others: accounts, -, -
+        ("born", np.uint32),  # serial of its first transaction, so that its number's earlier owners are told apart
         ("first_seen", np.int64),
         ("last_seen", np.int64),
         ("count", np.int64),
@@ -74,6 +75,7 @@ NODE = np.dtype(
         ("latitude", np.float32),
         ("longitude", np.float32),
         ("located", np.int32),
+        ("located_at", np.uint32),  # seconds
         ("mean_latitude", np.float32),
         ("mean_longitude", np.float32),
         ("decay", np.float32, (4,)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,19 +40,6 @@ class NodeIndex:
         """Number of the node, made on first sight."""
         number = self.numbers[kind].get(token)
         return self._add(kind, token) if number is None else number
-
-    def intern_all(self, kind: int, tokens: Iterable[str | None]) -> NDArray[np.int32]:
-        """``intern`` for a column; None becomes −1."""
-        numbers = self.numbers[kind]
-        add = self._add
-        found = []
-        for token in tokens:
-            if token is None:
-                found.append(-1)
-                continue
-            number = numbers.get(token)
-            found.append(add(kind, token) if number is None else number)
-        return np.array(found, dtype=np.int32)
 
     def find(self, kind: int, token: str) -> int:
         """Number of the node, −1 when it is not known."""
@@ -100,6 +87,7 @@ class NodeIndex:
         self.tokens = list(tokens)
         self.free = list(free)
         self.numbers = [{} for _ in NODE_KINDS]
-        for number, token in enumerate(self.tokens):
+        kinds = self.nodes["kind"][: len(self.tokens)].tolist()
+        for number, (kind, token) in enumerate(zip(kinds, self.tokens, strict=True)):
             if token is not None:
-                self.numbers[int(self.nodes[number]["kind"])][token] = number
+                self.numbers[kind][token] = number

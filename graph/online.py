@@ -74,6 +74,8 @@ class OnlineGraph:
         ``events`` are in the order in which they became known. Without ``neighbourhoods`` the dense slot arrays stay
         empty (zero rows) and only the compact form for training is returned.
         """
+        if not len(events):
+            return self._observe_part(events, neighbourhoods)
         parts = [self._observe_part(part, neighbourhoods) for part in self._between_evictions(events)]
         return parts[0] if len(parts) == 1 else _concatenate(parts)
 
@@ -91,13 +93,14 @@ class OnlineGraph:
         yield from self._within_budget(events.part(start, len(events)))
 
     def _within_budget(self, events: Events) -> Iterator[Events]:
-        if self.index.room >= ENDS * len(events):
-            yield events
-            return
-        for i in range(len(events)):
+        """Cut the batch where nodes might run out, and forget some once they have."""
+        start = 0
+        while start < len(events):
             if self.index.room < ENDS:
                 self._forget_oldest()
-            yield events.part(i, i + 1)
+            stop = min(start + self.index.room // ENDS, len(events))
+            yield events.part(start, stop)
+            start = stop
 
     def _observe_part(self, events: Events, neighbourhoods: bool) -> Observation:
         encoded = self._encode(events)
@@ -115,16 +118,23 @@ class OnlineGraph:
         encoded = np.empty(len(events), dtype=EVENT)
         for name in ("kind", "is_fraud", "channel", "mcc", "time", "event_time", "amount", "latitude", "longitude"):
             encoded[name] = getattr(events, name)
-        ends = encoded["ends"]
-        intern = self.index.intern
-        for i, (account, target, transfer) in enumerate(
-            zip(events.account.tolist(), events.target.tolist(), events.is_transfer.tolist(), strict=True)
-        ):
-            ends[i, 0] = intern(ACCOUNT, account)
-            ends[i, 1] = intern(PAYEE if transfer else MERCHANT, target)
-        ends[:, 2] = self.index.intern_all(DEVICE, events.device)
-        ends[:, 3] = self.index.intern_all(IP, events.ip)
+        encoded["ends"] = self._intern(events)
         return encoded
+
+    def _intern(self, events: Events) -> NDArray[np.int32]:
+        """Node numbers of the ends, newcomers numbered row by row, so that they do not depend on the batch."""
+        intern = self.index.intern
+        columns = (events.account, events.target, events.is_transfer, events.device, events.ip)
+        ends = [
+            (
+                intern(ACCOUNT, account),
+                intern(PAYEE if is_transfer else MERCHANT, target),
+                -1 if device is None else intern(DEVICE, device),
+                -1 if ip is None else intern(IP, ip),
+            )
+            for account, target, is_transfer, device, ip in zip(*(c.tolist() for c in columns), strict=True)
+        ]
+        return np.array(ends, dtype=np.int32).reshape(-1, ENDS)
 
     def _reserve_pairs(self, more: int) -> None:
         size = len(self.pairs)
@@ -140,12 +150,10 @@ class OnlineGraph:
 
     def forget(self, cutoff: int) -> None:
         """Evict nodes and pairs last seen at or before ``cutoff`` (µs)."""
+        if np.any((self.pairs["left"] > 0) & (self.pairs["last"] <= cutoff)):
+            self._rehash(len(self.pairs), cutoff)
         live = self.nodes[: len(self.index.tokens)]
-        old = np.flatnonzero((live["alive"] == 1) & (live["last_seen"] <= cutoff))
-        if not len(old):
-            return
-        self._rehash(len(self.pairs), cutoff)
-        self.index.evict(old)
+        self.index.evict(np.flatnonzero((live["alive"] == 1) & (live["last_seen"] <= cutoff)))
 
     def _forget_oldest(self) -> None:
         live = self.nodes[: len(self.index.tokens)]

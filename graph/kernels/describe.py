@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fraud.compiled import kernel
-from graph.kernels.labels import fraud_rate_last, label_read, label_risk, plain_fraud_share
+from graph.kernels.labels import fraud_rate_last, label_read, label_risk, plain_fraud_share, to_seconds
 from graph.kernels.windows import fade, window_read
 from graph.layout import DAY, HALF_LIVES, HOUR, PAYEE
 
@@ -106,7 +106,7 @@ def _write_labels(node: Any, time: int, out: Any, j: int) -> int:
 @kernel
 def days_since(seconds: int, time: int) -> float:
     """Days from a stored time to now; NaN when it was never set."""
-    return (time / 1e6 - seconds) / 86_400.0 if seconds > 0 else np.nan
+    return max(time / 1e6 - seconds, 0.0) / 86_400.0 if seconds > 0 else np.nan
 
 
 @kernel
@@ -125,13 +125,16 @@ def _write_runs(node: Any, time: int, out: Any, j: int) -> int:
 
 @kernel
 def _write_neighbour_risk(nodes: Any, node: Any, out: Any, j: int) -> int:
-    """Label risk, as known now, of the others in this node's most recent transactions."""
+    """Label risk, as known now, of the others in this node's most recent transactions.
+
+    An other that was forgotten since does not count, nor does a newcomer that has its number.
+    """
     total = 0.0
     largest = 0.0
     held = 0
     for k in range(node.slot_count):
         other = nodes[node.slot_other[k]]
-        if other.alive == 1 and other.first_seen // 1_000_000 <= node.slot_seconds[k]:
+        if other.alive == 1 and other.count > 0 and other.born <= node.slot_serial[k]:
             risk = label_risk(other)
             total += risk
             largest = max(largest, risk)
@@ -143,8 +146,8 @@ def _write_neighbour_risk(nodes: Any, node: Any, out: Any, j: int) -> int:
 
 @kernel
 def write_flow(nodes: Any, number: int, time: int, out: Any, j: int) -> int:
-    """The other side of the same account, if it has one. Returns the next column."""
-    if number < 0 or nodes[number].twin == 0:
+    """The other side of the same account, if it has transacted. Returns the next column."""
+    if number < 0 or nodes[number].twin == 0 or nodes[nodes[number].twin - 1].count == 0:
         for i in range(FLOW_WIDTH):
             out[j + i] = np.nan
         return j + FLOW_WIDTH
@@ -155,7 +158,7 @@ def write_flow(nodes: Any, number: int, time: int, out: Any, j: int) -> int:
         out[j + 1] = total
         out[j + 2] = distinct
         j += 3
-    out[j] = max(time - node.last_seen, 0) / HOUR if node.count > 0 else np.nan
+    out[j] = max(time - node.last_seen, 0) / HOUR
     out[j + 1] = label_risk(node)
     return j + 2
 
@@ -278,7 +281,7 @@ def write_places(nodes: Any, event: Any, out: Any, j: int) -> int:
     if account.located > 0:
         away = kilometres(account.latitude, account.longitude, event.latitude, event.longitude)
         out[j] = away
-        out[j + 1] = away / (max(event.time - account.last_seen, HOUR // 60) / HOUR)
+        out[j + 1] = away / (max(to_seconds(event.time) - np.int64(account.located_at), 60) / 3600.0)
         out[j + 2] = kilometres(account.mean_latitude, account.mean_longitude, event.latitude, event.longitude)
     target = nodes[event.ends[1]]
     if target.located > 0:

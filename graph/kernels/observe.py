@@ -174,7 +174,7 @@ def _insert(
         if event.ends[role] >= 0:
             node = nodes[event.ends[role]]
             other = nodes[event.ends[1]].hash if role == 0 else account.hash
-            _touch_node(node, event, other, new_target, is_shared, is_young)
+            _touch_node(node, event, serial, other, new_target, is_shared, is_young)
     _note_unusual(account, event.time, unusual)
     push_slot(account, event.ends[1], event.time, serial + 1, messages[1], scratch[1], from_target)
     for role in range(1, 4):
@@ -249,9 +249,10 @@ def _reveal(event: Any, nodes: Any, population: Any) -> None:
 
 @kernel
 def _touch_node(
-    node: Any, event: Any, other_hash: int, new_pair: bool, is_shared: bool, is_young: bool
+    node: Any, event: Any, serial: int, other_hash: int, new_pair: bool, is_shared: bool, is_young: bool
 ) -> None:
     if node.count == 0:
+        node.born = serial
         node.first_seen = event.time
         node.last_seen = event.time
     _fade_node(node, event.time - node.last_seen)
@@ -300,5 +301,6 @@ def _learn_place(node: Any, event: Any) -> None:
     node.located += 1
     node.latitude = event.latitude
     node.longitude = event.longitude
+    node.located_at = to_seconds(event.time)
     node.mean_latitude += (event.latitude - node.mean_latitude) / np.float32(node.located)
     node.mean_longitude += (event.longitude - node.mean_longitude) / np.float32(node.located)

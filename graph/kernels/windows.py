@@ -12,7 +12,7 @@ from graph.layout import BUCKET_WIDTH, BUCKETS, HALF_LIVES, OFFSET
 
 LN2 = math.log(2.0)
 
-LINEAR_COUNT = np.array([-32.0 * math.log(max(zeros, 0.5) / 32.0) for zeros in range(33)], dtype=np.float32)
+LINEAR_COUNT = np.array([32.0 * math.log(32.0 / max(zeros, 0.5)) for zeros in range(33)], dtype=np.float32)
 """Linear counting (Whang et al. 1990): distinct values by the number of zero bits of a 32-bit map."""
 
 
