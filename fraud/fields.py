@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Literal
 
@@ -141,9 +141,9 @@ def read_number(field: str, value: object) -> float | None:
 
 
 def read_time(field: str, value: object) -> datetime | None:
-    """An instant in UTC out of ISO-8601 text or a datetime, UTC assumed where no zone is given. Raises RecordError.
+    """An instant in UTC out of ISO-8601 text, a datetime or a date. Raises RecordError.
 
-    Digits finer than a microsecond are dropped; a date alone means its midnight.
+    UTC is assumed where no zone is given. Digits finer than a microsecond are dropped; a date alone means its midnight.
     """
     if _is_missing(value):
         return None
@@ -152,6 +152,8 @@ def read_time(field: str, value: object) -> datetime | None:
         if not text:
             return None
         value = _parse_time(field, text)
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime.combine(value, time())
     if not isinstance(value, datetime):
         kind = type(value).__name__
         raise RecordError(

@@ -27,6 +27,7 @@ __all__ = [
     "decode_many",
     "latest_time",
     "parse",
+    "read_currency",
 ]
 
 EARLIEST_TIME = datetime(1990, 1, 1, tzinfo=UTC)
@@ -104,7 +105,7 @@ def check(
         amount=amount,
         merchant_id=merchant,
         counterparty_id=counterparty,
-        currency=_currency(get("currency"), currency),
+        currency=read_currency(get("currency"), currency),
         device_id=read_text("device_id", get("device_id")),
         ip=read_text("ip", get("ip")),
         channel=read_text("channel", get("channel")),
@@ -247,7 +248,8 @@ def _is_currency(code: str) -> bool:
     return len(code) == 3 and code.isascii() and code.isalpha() and code.isupper()
 
 
-def _currency(value: object, default: str) -> str:
+def read_currency(value: object, default: str = DEFAULT_CURRENCY) -> str:
+    """An ISO 4217 code, ``default`` where missing. Raises RecordError."""
     code = read_text("currency", value) or default
     if not _is_currency(code):
         raise RecordError("currency", f"{quote('currency', code)} is not an ISO 4217 code such as USD")
