@@ -45,8 +45,8 @@ format: $(READY)-dev ## Format the code and mend what the linter can mend
 	$(VENV)/bin/ruff check --fix .
 
 .PHONY: bench
-bench: $(READY)-run ## Run every benchmark and write benchmarks/RESULTS.md
-	$(RUN) -m benchmarks
+bench: $(READY)-run ## Run every benchmark and write benchmarks/RESULTS.md (ONLY=speed runs one)
+	$(RUN) -m benchmarks $(ONLY)
 
 .PHONY: env
 env: ## Write .env with fresh random secrets for docker-compose.yml
