@@ -20,6 +20,7 @@ from data.world.names import give_names
 from data.world.payments import Payments
 from data.world.story import Story
 from data.world.streams import stream
+from data.world.welfare import Welfare
 from data.world.writing import TransactionFile, write_rings
 from fraud.errors import InputError
 from fraud.progress import stage
@@ -32,7 +33,7 @@ _MOST_DAYS = 3660
 _LEAST_ACCOUNTS, _MOST_ACCOUNTS = 50, 2_000_000
 _LEAST_RATE, _MOST_RATE = 0.3, 200.0
 
-PRESETS: dict[str, Callable[..., Story]] = {"payments": Payments}
+PRESETS: dict[str, Callable[..., Story]] = {"payments": Payments, "welfare-india": Welfare}
 
 
 @dataclass(frozen=True, slots=True)

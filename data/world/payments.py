@@ -6,10 +6,11 @@ from datetime import date
 
 import numpy as np
 
-from data.world.batch import DAY, Batch
+from data.world.batch import Batch
 from data.world.gatherings import gatherings
 from data.world.merchants import CATEGORIES
-from data.world.plan import FRAUD_SHARE, plan_frauds
+from data.world.payment_frauds import plan_payment_frauds
+from data.world.plan import FRAUD_SHARE
 from data.world.purchases import CASH_RATE, REFUND_RATE, everyday
 from data.world.society import Society, found_society
 from data.world.standing import standing_payments
@@ -34,8 +35,8 @@ class Payments:
         self._world = found_society(seed=seed, days=days, accounts=accounts, start=start)
         expected = float(transactions or ROWS_PER_ACCOUNT_DAY * accounts * days)
         self._world.activity = _activity(self._world, expected)
-        plan = plan_frauds(self._world, expected)
-        self._frauds, self.rings = plan.rows, plan.rings
+        self._plan = plan_payment_frauds(self._world, FRAUD_SHARE * expected)
+        self.rings = self._plan.rings
         self._backlog = Backlog()
         self.merchant_mcc = np.array([c.mcc for c in CATEGORIES])[self._world.merchants.category]
         self.accounts = accounts
@@ -46,8 +47,7 @@ class Payments:
         """Return the transactions of a day in time order."""
         makers = (everyday, everyday_transfers, standing_payments, gatherings)
         made = [make(self._world, day, stream(self.seed, make.__name__, day)) for make in makers]
-        low, high = np.searchsorted(self._frauds.time, [day * DAY, (day + 1) * DAY])
-        return self._backlog.due(day, Batch.join([*made, self._frauds.take(np.arange(low, high))]))
+        return self._backlog.due(day, Batch.join([*made, self._plan.on(day)]))
 
 
 def _activity(world: Society, rows: float) -> float:

@@ -2,48 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from data.world.account_fraud import account_takeover, refund_abuse, unusual_amount
-from data.world.batch import LEGITIMATE, Batch
-from data.world.card_fraud import burst, card_testing, off_hours, stolen_card
-from data.world.purchase_rings import bust_out, merchant_block, shared_device
+from data.world.batch import DAY, LEGITIMATE, Batch
 from data.world.rings import Crew, Recruits, Ring, ring_record
-from data.world.society import Society
 from data.world.streams import stream
-from data.world.transfer_rings import mule_fan_in, mule_fan_out, round_trip, scatter_gather
-from data.world.underworld import Underworld
 
-__all__ = ["FRAUD_SHARE", "FraudPlan", "plan_frauds", "quota_order"]
+__all__ = ["FRAUD_SHARE", "LEAST_RINGS", "FraudPlan", "RingMaker", "SoloMaker", "plan_frauds"]
 
 FRAUD_SHARE = 0.011
 """Frauds per transaction."""
-RING_SHARE = 0.52
-"""Ring frauds per fraud."""
 LEAST_RINGS = 3
-_ROWS_PER_GANG = 45.0
+"""Rings in a world too small to deserve any."""
+_ACCOUNTS_FOR_FULL_RINGS = 800
 
-_SOLO: dict[str, tuple[float, Callable[[Society, Underworld, np.random.Generator, int], Batch]]] = {
-    "stolen_card": (0.26, stolen_card),
-    "card_testing": (0.17, card_testing),
-    "account_takeover": (0.17, account_takeover),
-    "unusual_amount": (0.06, unusual_amount),
-    "off_hours": (0.13, off_hours),
-    "burst": (0.13, burst),
-    "refund_abuse": (0.08, refund_abuse),
-}
-_RINGS: dict[str, tuple[float, Callable[[Society, np.random.Generator, Crew], Batch]]] = {
-    "shared_device": (0.22, shared_device),
-    "bust_out": (0.18, bust_out),
-    "mule_fan_in": (0.1, mule_fan_in),
-    "mule_fan_out": (0.1, mule_fan_out),
-    "scatter_gather": (0.1, scatter_gather),
-    "round_trip": (0.1, round_trip),
-    "merchant_block": (0.2, merchant_block),
-}
+RingMaker = Callable[[np.random.Generator, Crew], Batch]
+"""Plans the frauds of a ring, marked as such, and the honest payments that go with them."""
+SoloMaker = Callable[[np.random.Generator, int], Batch]
+"""Plans one incident that starts on a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,59 +32,75 @@ class FraudPlan:
     rows: Batch
     rings: list[Ring]
 
+    def on(self, day: int) -> Batch:
+        """Return the rows of a day."""
+        low, high = np.searchsorted(self.rows.time, [day * DAY, (day + 1) * DAY])
+        return self.rows.take(np.arange(low, high))
 
-def plan_frauds(world: Society, expected_rows: float) -> FraudPlan:
-    """Plan frauds for a world of about so many transactions; small worlds get at least ``LEAST_RINGS`` rings.
 
-    Planning gives fraudsters devices and addresses and opens the accounts of invented people, so it comes
-    before the first day is made.
+def plan_frauds(
+    *,
+    seed: int,
+    days: int,
+    recruits: Recruits,
+    rings: Mapping[str, tuple[float, RingMaker]],
+    ring_frauds: float,
+    solo: Mapping[str, tuple[float, SoloMaker]],
+    solo_frauds: float,
+) -> FraudPlan:
+    """Plan about so many frauds by rings and by single fraudsters; scenarios come with their shares.
+
+    Planning gives fraudsters devices and addresses and opens the accounts of invented people, so it comes before
+    the first day is made; rings come before single incidents, whose victims must have an account by then.
     """
-    frauds = FRAUD_SHARE * expected_rows
-    ring_rows, rings = _plan_rings(world, frauds * RING_SHARE)
-    solo_rows = _plan_solo(world, frauds * (1 - RING_SHARE))
-    return FraudPlan(Batch.join([*ring_rows, *solo_rows]).in_order(), rings)
+    ring_rows, found = _plan_rings(seed, days, recruits, rings, ring_frauds)
+    solo_rows = _plan_solo(seed, days, solo, solo_frauds)
+    return FraudPlan(Batch.join([*ring_rows, *solo_rows]).in_order(), found)
 
 
-def quota_order(quota: dict[str, float]) -> str | None:
-    """Return the kind that is furthest behind its quota of rows, ``None`` when all quotas are met."""
-    kind = max(quota, key=lambda k: quota[k])
-    return kind if quota[kind] > 0 else None
-
-
-def _plan_rings(world: Society, rows: float) -> tuple[list[Batch], list[Ring]]:
-    rng = stream(world.seed, "rings")
-    recruits = Recruits(world)
-    scale = float(np.clip(len(world.people) / 800, 0.5, 1.0))
-    quota = {kind: share * rows for kind, (share, _) in _RINGS.items()}
+def _plan_rings(
+    seed: int,
+    days: int,
+    recruits: Recruits,
+    scenarios: Mapping[str, tuple[float, RingMaker]],
+    frauds: float,
+) -> tuple[list[Batch], list[Ring]]:
+    rng = stream(seed, "rings")
+    scale = float(np.clip(len(recruits.opened) / _ACCOUNTS_FOR_FULL_RINGS, 0.5, 1.0))
+    quota = {kind: share * frauds for kind, (share, _) in scenarios.items()}
     batches: list[Batch] = []
     rings: list[Ring] = []
-    while (kind := quota_order(quota)) or len(rings) < LEAST_RINGS:
-        kind = kind or max(quota, key=lambda k: quota[k])
-        day, length = _span(rng, world.days)
+    while max(quota.values()) > 0 or len(rings) < LEAST_RINGS:
+        kind = _furthest_behind(quota)
+        day, length = _span(rng, days)
         crew = Crew(recruits, day, length, scale)
-        number = len(rings)
-        batch = _RINGS[kind][1](world, rng, crew).between(0, world.end)
-        frauds = batch.kind != LEGITIMATE
-        if not frauds.any():
+        batch = scenarios[kind][1](rng, crew).between(0, days * DAY)
+        fraud = batch.kind != LEGITIMATE
+        if not fraud.any():
             continue
-        ring = replace(batch, ring=np.where(frauds, number, batch.ring).astype(np.int32))
-        rings.append(ring_record(number, kind, crew.merchants, crew.devices, batch.take(frauds)))
-        batches.append(ring)
-        quota[kind] -= int(frauds.sum())
+        number = len(rings)
+        batches.append(replace(batch, ring=np.where(fraud, number, batch.ring).astype(np.int32)))
+        rings.append(ring_record(number, kind, crew, batch.take(fraud)))
+        quota[kind] -= int(fraud.sum())
     return batches, rings
 
 
-def _plan_solo(world: Society, rows: float) -> list[Batch]:
-    rng = stream(world.seed, "solo frauds")
-    underworld = Underworld(world, rng, max(3, round(rows / _ROWS_PER_GANG)))
-    quota = {kind: share * rows for kind, (share, _) in _SOLO.items()}
+def _plan_solo(
+    seed: int, days: int, scenarios: Mapping[str, tuple[float, SoloMaker]], frauds: float
+) -> list[Batch]:
+    rng = stream(seed, "solo frauds")
+    quota = {kind: share * frauds for kind, (share, _) in scenarios.items()}
     batches: list[Batch] = []
-    while kind := quota_order(quota):
-        day = int(rng.integers(world.days))
-        batch = _SOLO[kind][1](world, underworld, rng, day).between(0, world.end)
+    while max(quota.values()) > 0:
+        kind = _furthest_behind(quota)
+        batch = scenarios[kind][1](rng, int(rng.integers(days))).between(0, days * DAY)
         quota[kind] -= int((batch.kind != LEGITIMATE).sum())
         batches.append(batch)
     return batches
+
+
+def _furthest_behind(quota: Mapping[str, float]) -> str:
+    return max(quota, key=lambda kind: quota[kind])
 
 
 def _span(rng: np.random.Generator, days: int) -> tuple[int, int]:
