@@ -25,7 +25,7 @@ Reader = Callable[[str, object], object]
 MISSING_TIME = int(np.iinfo(np.int64).min)
 
 _PLAIN_TEXT = rf"^[!-~](?:[ -~]{{0,{LONGEST_TEXT - 2}}}[!-~])?$"
-_PLAIN_NUMBER = r"^-?[0-9]{1,15}(?:\.[0-9]{1,15})?$"
+_PLAIN_NUMBER = r"^-?[0-9]{1,30}(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,2})?$"
 _DAY = (
     r"(?:19|20)[0-9]{2}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"
     r"|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
@@ -33,6 +33,8 @@ _DAY = (
 _INSTANT = rf"^{_DAY}[T ](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{{1,6}})?"
 _PLAIN_TIME = _INSTANT + "$"
 _ZONED_TIME = _INSTANT + r"(?:Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])$"
+
+_FINER_THAN_MICROSECONDS = r"^(.{19}\.[0-9]{6})[0-9]{1,3}"
 
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00Z")
 _MICROSECOND = timedelta(microseconds=1)
@@ -125,10 +127,11 @@ def times(field: str, array: pa.Array) -> tuple[NDArray[np.int64], Bad]:
     text = None if pa.types.is_integer(array.type) else as_text(array)
     if text is None:
         return _one_time_by_one(field, array)
-    plain, zoned = _matches(text, _PLAIN_TIME), _matches(text, _ZONED_TIME)
+    cut = pc.replace_substring_regex(text, _FINER_THAN_MICROSECONDS, r"\1")
+    plain, zoned = _matches(cut, _PLAIN_TIME), _matches(cut, _ZONED_TIME)
     values, bad = np.full(len(array), MISSING_TIME), np.zeros(len(array), bool)
-    values[plain] = _integers(text.filter(pa.array(plain)).cast(pa.timestamp("us")))
-    values[zoned] = _integers(text.filter(pa.array(zoned)).cast(pa.timestamp("us", "UTC")))
+    values[plain] = _integers(cut.filter(pa.array(plain)).cast(pa.timestamp("us")))
+    values[zoned] = _integers(cut.filter(pa.array(zoned)).cast(pa.timestamp("us", "UTC")))
     rest = np.flatnonzero(~plain & ~zoned & ~_is_null(text))
     values[rest], bad[rest] = _one_time_by_one(field, text.take(pa.array(rest)))
     return values, bad
@@ -142,11 +145,19 @@ def value_at(array: pa.Array, row: int) -> object:
         return b"(unreadable)"
 
 
+def _values(array: pa.Array) -> list[object]:
+    try:
+        values: list[object] = array.to_pylist()
+    except (ValueError, OverflowError):
+        values = [value_at(array, row) for row in range(len(array))]
+    return values
+
+
 def _one_by_one(field: str, array: pa.Array, read: Reader) -> tuple[NDArray[np.object_], Bad]:
     values, bad = np.full(len(array), None, object), np.zeros(len(array), bool)
-    for row in range(len(array)):
+    for row, value in enumerate(_values(array)):
         try:
-            values[row] = read(field, value_at(array, row))
+            values[row] = read(field, value)
         except RecordError:
             bad[row] = True
     return values, bad

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -194,10 +195,7 @@ def _to_float(value: float | Decimal) -> float:
 
 
 def _parse_time(field: str, text: str) -> datetime:
-    problem = f"{quote(field, text)} is not a time; write ISO-8601 such as {TIME_EXAMPLE}"
-    if not _TIME.fullmatch(text):
-        raise RecordError(field, problem)
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        raise RecordError(field, problem) from None
+    if _TIME.fullmatch(text):
+        with suppress(ValueError):
+            return datetime.fromisoformat(text)
+    raise RecordError(field, f"{quote(field, text)} is not a time; write ISO-8601 such as {TIME_EXAMPLE}")
