@@ -21,7 +21,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from fraud.errors import ArtefactError, InputError
 from fraud.write_aside import write_folder_aside
-from gnn.weights import EMBEDDING, SageWeights
+from gnn.layout import EMBEDDING
+from gnn.weights import SageWeights
 from graph.features import FEATURE_NAMES, feature_hash
 from models.booster import load_booster, save_booster
 from models.calibration import Calibration

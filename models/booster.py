@@ -18,9 +18,11 @@ from sklearn.metrics import average_precision_score
 
 from fraud.errors import ArtefactError, InputError
 
-__all__ = ["BoosterConfig", "fit_booster", "load_booster", "margin_of", "save_booster"]
+__all__ = ["LARGEST", "BoosterConfig", "bounded", "fit_booster", "load_booster", "margin_of", "save_booster"]
 
 METRIC = "average_precision"
+LARGEST = np.float32(1e30)
+"""Features beyond ±this, infinities included, count as ±this: XGBoost refuses infinities."""
 
 
 class BoosterConfig(BaseModel):
@@ -95,9 +97,14 @@ def fit_booster(
     return booster
 
 
+def bounded(X: NDArray[np.float32]) -> NDArray[np.float32]:
+    """``X`` within ±``LARGEST``; NaN stays."""
+    return np.clip(X, -LARGEST, LARGEST)
+
+
 def margin_of(booster: xgboost.Booster, X: NDArray[np.float32]) -> NDArray[np.float32]:
     """Log-odds [n] by XGBoost itself: the reference that the tree kernel must equal bit for bit."""
-    matrix = xgboost.DMatrix(X, feature_names=booster.feature_names, nthread=1)
+    matrix = xgboost.DMatrix(bounded(X), feature_names=booster.feature_names, nthread=1)
     margin: NDArray[np.float32] = booster.predict(matrix, output_margin=True)
     return margin
 
@@ -129,7 +136,7 @@ def _matrix(
         raise InputError(
             f"{what}: {frauds} frauds among {len(y)} rows; both classes are needed, take a longer period"
         )
-    return xgboost.DMatrix(X, label=y, feature_names=names, nthread=threads)
+    return xgboost.DMatrix(bounded(X), label=y, feature_names=names, nthread=threads)
 
 
 def _parameters(config: BoosterConfig, y: NDArray[Any], seed: int, threads: int | None) -> dict[str, Any]:
@@ -163,6 +170,8 @@ def _callbacks(
     config: BoosterConfig, stopping: bool, on_round: Callable[[int], None] | None
 ) -> list[xgboost.callback.TrainingCallback]:
     callbacks: list[xgboost.callback.TrainingCallback] = []
+    if on_round is not None:
+        callbacks.append(_Rounds(on_round))
     if stopping:
         callbacks.append(
             xgboost.callback.EarlyStopping(
@@ -173,8 +182,6 @@ def _callbacks(
                 save_best=True,
             )
         )
-    if on_round is not None:
-        callbacks.append(_Rounds(on_round))
     return callbacks
 
 

@@ -57,7 +57,10 @@ class Calibration:
             )
 
     def apply(self, margin: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Probability of fraud in (0, 1) for each margin [n]."""
+        """Probability of fraud for each margin [n].
+
+        Strictly rising between 1e-7 and 1 − 1e-7, and never falling beyond, where float64 runs out.
+        """
         out = np.empty(len(margin), np.float64)
         _calibrate_all(margin, self.a, self.b, self.c, out)
         return out

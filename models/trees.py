@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from fraud.compiled import kernel
 from fraud.errors import ArtefactError, InputError
-from models.booster import margin_of
+from models.booster import LARGEST, margin_of
 
 __all__ = ["TreeKernel", "forest_margin"]
 
@@ -36,6 +36,7 @@ PROBES = 64
 _LEAST = np.int32(-(2**31))
 _GREATEST = np.int32(2**31 - 1)
 _MAGNITUDE = np.int32(2**31 - 1)
+_BOUND = np.int32(LARGEST.view(np.int32))
 _SLOT_MASK = np.int64(0xFFFFFFFF)
 
 
@@ -82,7 +83,8 @@ class TreeKernel:
         return laid_out
 
     def margin(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Log-odds [n] of rows ``X`` [n, F], C-ordered; each depends on its own row alone. NaN is missing."""
+        """Log-odds [n] of rows ``X`` [n, F], C-ordered; each depends on its own row alone. NaN is missing;
+        beyond ±``LARGEST`` counts as ±``LARGEST``."""
         if X.ndim != 2 or X.shape[1] != self.feature_count or X.dtype != np.float32:
             raise InputError(
                 f"features: {X.dtype} array of shape {X.shape}; expected float32 [n, {self.feature_count}]"
@@ -140,6 +142,7 @@ def _fill(
             word = bits[start + lane, feature]
             # Negative floats sort backwards as integers; −0 must equal +0.
             word = np.int32(0) if value == 0 else word ^ (_MAGNITUDE & (word >> np.int32(31)))
+            word = min(max(word, ~_BOUND), _BOUND)
             # NaN alone differs from itself.
             lanes[slot, lane] = missing if value != value else word
 

@@ -1,0 +1,352 @@
+"""A feature and its value in plain words, by a grammar of feature names.
+
+A name reads as entity × statistic × window (``device_distinct_7d``), so a new feature of a known kind is told well
+without being listed, and any other name still gives a readable phrase. Names on one topic (all fraud history of the
+merchant, say) belong to one reason.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from graph.events import CHANNELS
+
+__all__ = ["SAGE", "SAGE_LOGIT", "phrase", "topic_of"]
+
+UNKNOWN = "none known"
+
+
+@dataclass(frozen=True, slots=True)
+class _Entity:
+    """How one kind of history is spoken of."""
+
+    payments: str
+    owner: str
+    partners: str
+
+
+_ENTITIES: Mapping[str, _Entity] = {
+    "account_device": _Entity(
+        "payments by this account from this device", "this account on this device", "payees"
+    ),
+    "account_ip": _Entity(
+        "payments by this account from this IP address", "this account at this IP address", "payees"
+    ),
+    "account_inflow": _Entity(
+        "payments into this account", "money into this account", "accounts paying this account"
+    ),
+    "target_outflow": _Entity(
+        "payments out of the receiving account",
+        "money out of the receiving account",
+        "payees of the receiving account",
+    ),
+    "account": _Entity("payments by this account", "this account", "payees of this account"),
+    "target": _Entity("payments to this {target}", "this {target}", "accounts paying this {target}"),
+    "device": _Entity("payments from this device", "this device", "accounts on this device"),
+    "ip": _Entity("payments from this IP address", "this IP address", "accounts at this IP address"),
+    "pair": _Entity(
+        "payments by this account to this {target}",
+        "this account with this {target}",
+        "payments between the two",
+    ),
+}
+"""By name prefix, longer prefixes first. ``{target}`` becomes "merchant" or "receiving account"."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Statistic:
+    pattern: re.Pattern[str]
+    noun: str
+    unit: str
+    topic: str
+
+
+def _statistic(pattern: str, noun: str, unit: str, topic: str) -> _Statistic:
+    return _Statistic(re.compile(pattern), noun, unit, topic)
+
+
+_WINDOW = r"(?P<window>\d+[hd])"
+_STATISTICS = (
+    _statistic(f"count_{_WINDOW}", "{payments} in the last {window}", "count", "activity"),
+    _statistic(f"sum_{_WINDOW}", "total of {payments} in the last {window}", "money", "activity"),
+    _statistic(f"mean_{_WINDOW}", "average of {payments} in the last {window}", "money", "amounts"),
+    _statistic(f"max_{_WINDOW}", "largest of {payments} in the last {window}", "money", "amounts"),
+    _statistic(f"distinct_{_WINDOW}", "different {partners} in the last {window}", "count", "partners"),
+    _statistic(f"decay_{_WINDOW}", "recent {payments}, weight halving every {window}", "count", "activity"),
+    _statistic("count", "earlier {payments}", "count", "activity"),
+    _statistic("is_new", "first of {payments}|{payments} were seen before", "flag", "age"),
+    _statistic("hours_since_last", "time since the latest of {payments}", "hours", "activity"),
+    _statistic("days_since_first", "time since the first of {payments}", "days", "age"),
+    _statistic("degree", "different {partners} so far", "count", "partners"),
+    _statistic(f"new_pairs_{_WINDOW}", "new {partners}, weight halving every {window}", "count", "partners"),
+    _statistic(
+        f"known_{_WINDOW}", "{payments} with an outcome reported in the last {window}", "count", "labels"
+    ),
+    _statistic(f"frauds_{_WINDOW}", "{payments} reported as fraud in the last {window}", "count", "labels"),
+    _statistic(
+        f"fraud_rate_{_WINDOW}",
+        "share of fraud in outcomes of the last {window} for {payments}",
+        "share",
+        "labels",
+    ),
+    _statistic(
+        r"fraud_rate_last_(?P<number>\d+)",
+        "share of fraud in the latest {number} known outcomes for {payments}",
+        "share",
+        "labels",
+    ),
+    _statistic(
+        r"plain_fraud_share_last_(?P<number>\d+)",
+        "share of fraud at ordinary amounts in the latest {number} known outcomes for {payments}",
+        "share",
+        "labels",
+    ),
+    _statistic("days_since_legit", "time since the latest genuine one among {payments}", "days", "labels"),
+    _statistic(
+        "days_since_run_start",
+        "time since the present run of frauds began among {payments}",
+        "days",
+        "labels",
+    ),
+    _statistic("run_length", "frauds in a row at ordinary amounts among {payments}", "count", "labels"),
+    _statistic(
+        "run_gap_days", "quiet time before the present run of frauds among {payments}", "days", "labels"
+    ),
+    _statistic("known", "{payments} with a known outcome", "count", "labels"),
+    _statistic("frauds", "{payments} known to be fraud", "count", "labels"),
+    _statistic("days_since_fraud", "time since the latest known fraud among {payments}", "days", "labels"),
+    _statistic("days_since_episode_start", "time since known fraud began among {payments}", "days", "labels"),
+    _statistic(
+        "legit_since_fraud", "{payments} known to be genuine since the latest fraud", "count", "labels"
+    ),
+    _statistic("risk", "known fraud risk of {payments}", "share", "labels"),
+    _statistic(
+        "neighbour_risk_mean", "average fraud risk of the latest partners of {owner}", "share", "neighbours"
+    ),
+    _statistic(
+        "neighbour_risk_max", "highest fraud risk among the latest partners of {owner}", "share", "neighbours"
+    ),
+    _statistic("amount_ratio", "amount against the average of {payments}", "ratio", "amounts"),
+    _statistic("amount_z", "amount against the usual for {payments}", "deviations", "amounts"),
+    _statistic(
+        f"pressure_{_WINDOW}",
+        "recent excess over typical amounts, weight halving every {window}",
+        "number",
+        "habit",
+    ),
+    _statistic(
+        f"unusual_{_WINDOW}", "recent unusual amounts, weight halving every {window}", "count", "habit"
+    ),
+    _statistic("days_since_unusual", "time since the latest unusual amount", "days", "habit"),
+    _statistic("days_since_unusual_start", "time since unusual amounts began", "days", "habit"),
+    _statistic(
+        f"max_ratio_{_WINDOW}",
+        "largest of {payments} in the last {window} against the typical",
+        "ratio",
+        "habit",
+    ),
+    _statistic("devices", "devices used by {owner}", "count", "places"),
+    _statistic("ips", "IP addresses used by {owner}", "count", "places"),
+)
+
+_SPECIAL: Mapping[str, tuple[str, str, str]] = {
+    "amount": ("amount", "money", "amount"),
+    "log_amount": ("amount", "log money", "amount"),
+    "amount_is_round": ("round amount|amount with a fraction", "flag", "amount"),
+    "hour": ("time of day, UTC", "clock", "time"),
+    "weekday": ("day of the week", "weekday", "time"),
+    "is_weekend": ("made at a weekend|made on a working day", "flag", "time"),
+    "is_night": ("made at night, UTC|made by day, UTC", "flag", "time"),
+    "day_of_month": ("day of the month", "count", "time"),
+    "channel": ("payment channel", "channel", "kind"),
+    "mcc": ("merchant category code", "code", "kind"),
+    "is_transfer": ("transfer to another account|purchase at a merchant", "flag", "kind"),
+    "has_device": ("device given|no device given", "flag", "kind"),
+    "has_ip": ("IP address given|no IP address given", "flag", "kind"),
+    "amount_ratio_median": ("amount against the median of payments by this account", "ratio", "amount"),
+    "amount_ratio_typical": ("amount against the typical amount of this account", "ratio", "amount"),
+    "amount_ratio_confirmed": (
+        "amount against the amounts of this account known to be genuine",
+        "ratio",
+        "amount",
+    ),
+    "amount_z_typical": ("amount against the typical amount of this account", "deviations", "amount"),
+    "amount_z": ("amount against the usual for this account", "deviations", "amount"),
+    "km_from_last": ("distance from the account's previous payment", "km", "places"),
+    "speed_kmh": ("travel speed since the account's previous payment", "km/h", "places"),
+    "km_from_home": ("distance from the account's usual place", "km", "places"),
+    "km_from_target": ("distance from the usual place of this {target}", "km", "places"),
+    "account_flow_ratio_1d": ("money out against money in for this account in the last day", "ratio", "flow"),
+    "target_shared_device_share_7d": (
+        "share of payments to this {target} from devices that several accounts share",
+        "share",
+        "target partners",
+    ),
+    "target_young_account_share_7d": (
+        "share of payments to this {target} from newly seen accounts",
+        "share",
+        "target partners",
+    ),
+    "account_rate_1d_to_30d": (
+        "payments by this account today against its month",
+        "ratio",
+        "account activity",
+    ),
+    "target_rate_1d_to_30d": (
+        "payments to this {target} today against its month",
+        "ratio",
+        "target activity",
+    ),
+    "target_distinct_1d_to_30d": (
+        "different accounts paying this {target} today against its month",
+        "ratio",
+        "target partners",
+    ),
+}
+"""Noun (for a flag: when set | when not), unit and topic of names outside the grammar."""
+
+_AMOUNT_RATIO = re.compile(rf"amount_ratio_(?P<target>target_)?(?P<statistic>mean|max)_{_WINDOW}")
+SAGE = "sage"
+SAGE_LOGIT = "sage_logit"
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What a feature name means."""
+
+    noun: str
+    unit: str
+    topic: str
+
+
+def phrase(name: str, value: float, *, transfer: bool = False) -> str:
+    """One feature and its value in plain words; NaN means that it does not apply.
+
+    ``transfer`` tells a receiving account from a merchant.
+    """
+    if name.startswith(f"{SAGE}_"):
+        return _sage_phrase(value if name == SAGE_LOGIT else math.nan)
+    reading = _read(name)
+    noun = reading.noun.replace("{target}", "receiving account" if transfer else "merchant")
+    if reading.unit == "flag":
+        when_set, _, when_not = noun.partition("|")
+        if math.isnan(value):
+            return _sentence(f"whether {when_set}: {UNKNOWN}")
+        return _sentence(when_set if value > 0 else when_not)
+    if math.isinf(value):
+        return _sentence(f"{noun}: beyond measure")
+    return _sentence(f"{noun}: {UNKNOWN if math.isnan(value) else _UNITS[reading.unit](value)}")
+
+
+def topic_of(name: str) -> str:
+    """What a feature is about; all GraphSAGE columns are about one thing."""
+    return SAGE if name.startswith(f"{SAGE}_") else _read(name).topic
+
+
+@lru_cache(maxsize=4096)
+def _read(name: str) -> _Reading:
+    if name in _SPECIAL:
+        return _Reading(*_SPECIAL[name])
+    return _read_amount_ratio(name) or _read_by_entity(name) or _read_unknown(name)
+
+
+def _read_amount_ratio(name: str) -> _Reading | None:
+    if match := _AMOUNT_RATIO.fullmatch(name):
+        payments = "payments to this {target}" if match["target"] else "payments by this account"
+        statistic = {"mean": "average", "max": "largest"}[match["statistic"]]
+        noun = f"amount against the {statistic} of {payments} in the last {_window(match['window'])}"
+        return _Reading(noun, "ratio", "amount")
+    return None
+
+
+def _read_by_entity(name: str) -> _Reading | None:
+    for prefix, entity in _ENTITIES.items():
+        if not name.startswith(f"{prefix}_"):
+            continue
+        for statistic in _STATISTICS:
+            if match := statistic.pattern.fullmatch(name[len(prefix) + 1 :]):
+                words = {"payments": entity.payments, "owner": entity.owner, "partners": entity.partners}
+                for key, found in match.groupdict().items():
+                    words[key] = _window(found) if key == "window" else found
+                noun = statistic.noun.format(**words).replace(
+                    "latest 1 known outcomes", "latest known outcome"
+                )
+                return _Reading(noun, statistic.unit, f"{prefix} {statistic.topic}")
+    return None
+
+
+def _read_unknown(name: str) -> _Reading:
+    """A name outside the grammar: its words, a window at the end told as such."""
+    match = re.fullmatch(rf"(?P<stem>.+)_{_WINDOW}", name)
+    stem, window = (match["stem"], f" in the last {_window(match['window'])}") if match else (name, "")
+    return _Reading(stem.replace("_", " ").strip() + window, "number", name)
+
+
+def _window(code: str) -> str:
+    number, unit = int(code[:-1]), {"h": "hour", "d": "day"}[code[-1]]
+    return unit if number == 1 else f"{number} {unit}s"
+
+
+def _sage_phrase(logit: float) -> str:
+    text = "Recent neighbourhood in the payment graph resembles that of known frauds"
+    if math.isnan(logit):
+        return text
+    share = 1.0 / (1.0 + math.exp(-max(min(logit, 50.0), -50.0)))
+    return f"{text}: {_number(100.0 * share)} of 100"
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _number(value: float) -> str:
+    if value == round(value):
+        return f"{value:,.0f}"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.1f}" if abs(value) >= 10 else f"{value:.2g}"
+
+
+def _duration(hours: float) -> str:
+    minutes = hours * 60.0
+    if minutes < 1.5:
+        return f"{_number(round(minutes * 60.0))} seconds"
+    if hours < 2.0:
+        return f"{_number(round(minutes))} minutes"
+    return f"{_number(round(hours))} hours" if hours < 48.0 else f"{_number(round(hours / 24.0))} days"
+
+
+def _clock(hour: float) -> str:
+    minutes = int(hour * 60.0) % (24 * 60)
+    return f"{minutes // 60:02d}:{minutes % 60:02d}"
+
+
+def _channel(code: float) -> str:
+    """Inverse of ``graph.events.channel_code`` for the channels it has names for."""
+    if code == 0:
+        return "none given"
+    return CHANNELS[int(code) - 1].replace("_", " ") if 1 <= code <= len(CHANNELS) else "an unusual one"
+
+
+_UNITS: Mapping[str, Callable[[float], str]] = {
+    "count": _number,
+    "number": _number,
+    "code": lambda value: f"{value:04.0f}",
+    "money": lambda value: f"{value:,.2f}",
+    "log money": lambda value: f"{math.expm1(min(value, 700.0)):,.2f}",
+    "share": lambda value: f"{value:.0%}" if value >= 0.01 or value <= 0 else f"{value:.2%}",
+    "ratio": lambda value: f"{_number(value)} times",
+    "deviations": lambda value: (
+        f"{_number(abs(value))} standard deviations {'above' if value >= 0 else 'below'}"
+    ),
+    "hours": _duration,
+    "days": lambda value: _duration(value * 24.0),
+    "km": lambda value: f"{_number(value)} km",
+    "km/h": lambda value: f"{_number(value)} km/h",
+    "channel": _channel,
+    "clock": _clock,
+    "weekday": lambda value: _WEEKDAYS[int(value) % 7],
+}
