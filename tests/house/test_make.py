@@ -142,3 +142,21 @@ def test_every_requirement_has_bounds_and_a_reason() -> None:
                 requirement, _, reason = line.partition("#")
                 assert ">=" in requirement or "==" in requirement, line
                 assert len(reason.strip()) > 3, line
+
+
+@pytest.mark.parametrize(("failing", "status"), [("", 0), ("check", 1), ("test", 1)])
+def test_ci_runs_checks_and_tests_and_fails_with_either(tmp_path: Path, failing: str, status: int) -> None:
+    script = tmp_path / "checkout" / ".ci" / "run"
+    script.parent.mkdir(parents=True)
+    shutil.copy(ROOT / ".ci" / "run", script)
+    stand_in = tmp_path / "bin" / "make"
+    stand_in.parent.mkdir()
+    stand_in.write_text(f'#!/bin/sh\necho "$1 CI=$CI $PWD" >> {tmp_path}/calls\n[ "$1" != "{failing}" ]\n')
+    stand_in.chmod(0o755)
+    path = f"{stand_in.parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", str(script)], env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == status
+    folder = script.parents[1]
+    assert (tmp_path / "calls").read_text() == f"check CI=true {folder}\ntest CI=true {folder}\n"
