@@ -1,0 +1,187 @@
+"""Streams of raw events for the tests of the online graph, and hypothesis strategies that make them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from graph.events import LABEL, TRANSACTION, Events
+from graph.observation import Observation
+
+SECOND = 1_000_000
+HOUR = 3600 * SECOND
+DAY = 24 * HOUR
+START = 19_800 * DAY + 7 * HOUR + 123_456
+
+ACCOUNTS = tuple(f"a_{i}" for i in range(5))
+MERCHANTS = tuple(f"shop{i}" for i in range(3))
+DEVICES = ("d_0", "d_1", "d_2", None)
+IPS = ("i_0", "i_1", None)
+AMOUNTS = (0.07, 3.0, 12.5, 13.37, 47.11, 250.0, 251.3, 9_999.99, 1e6)
+PLACES = ((None, None), (19.07, 72.88), (28.61, 77.21), (28.62, 77.2), (-33.45, -70.66), (0.0, 0.0))
+GAPS = (
+    0,
+    0,
+    1,
+    999_999,
+    SECOND,
+    40 * SECOND,
+    13 * 60 * SECOND,
+    HOUR,
+    5 * HOUR,
+    DAY,
+    4 * DAY,
+    11 * DAY,
+    60 * DAY,
+)
+
+
+@dataclass(frozen=True, repr=False)
+class Raw:
+    """One event as the outside world tells it: a transaction, or what was reported of one."""
+
+    time: int
+    account: str
+    target: str
+    is_transfer: bool = False
+    device: str | None = None
+    ip: str | None = None
+    amount: float = 12.5
+    channel: int = 0
+    mcc: int = -1
+    latitude: float | None = None
+    longitude: float | None = None
+    known_at: int | None = None
+    is_fraud: bool = False
+
+    @property
+    def is_label(self) -> bool:
+        return self.known_at is not None
+
+    def __repr__(self) -> str:
+        told = {k: v for k, v in self.__dict__.items() if v not in (None, False, -1) and k != "time"}
+        return f"Raw(START + {self.time - START}, {', '.join(f'{k}={v!r}' for k, v in told.items())})"
+
+    def reported(self, known_at: int, is_fraud: bool) -> Raw:
+        return Raw(**{**self.__dict__, "known_at": known_at, "is_fraud": is_fraud})
+
+
+def _objects(values: Sequence[str | None]) -> Any:
+    column = np.empty(len(values), dtype=object)
+    column[:] = values
+    return column
+
+
+def to_events(stream: Sequence[Raw]) -> Events:
+    degrees = [(np.nan if x.latitude is None else x.latitude, x.longitude or 0.0) for x in stream]
+    return Events(
+        kind=np.array([LABEL if x.is_label else TRANSACTION for x in stream], dtype=np.uint8),
+        time=np.array([x.time if x.known_at is None else x.known_at for x in stream], dtype=np.int64),
+        event_time=np.array([x.time for x in stream], dtype=np.int64),
+        is_fraud=np.array([int(x.is_fraud) if x.is_label else -1 for x in stream], dtype=np.int8),
+        amount=np.array([x.amount for x in stream], dtype=np.float64),
+        account=_objects([x.account for x in stream]),
+        target=_objects([x.target for x in stream]),
+        is_transfer=np.array([x.is_transfer for x in stream], dtype=np.bool_),
+        device=_objects([x.device for x in stream]),
+        ip=_objects([x.ip for x in stream]),
+        channel=np.array([x.channel for x in stream], dtype=np.int16),
+        mcc=np.array([x.mcc for x in stream], dtype=np.int32),
+        latitude=np.array([one[0] for one in degrees], dtype=np.float32),
+        longitude=np.array([one[1] for one in degrees], dtype=np.float32),
+    )
+
+
+def assert_same_bits(one: Observation, other: Observation) -> None:
+    for name in Observation.__slots__:
+        left, right = np.asarray(getattr(one, name)), np.asarray(getattr(other, name))
+        assert (left.dtype, left.shape) == (right.dtype, right.shape), name
+        assert left.tobytes() == right.tobytes(), f"{name} differs"
+
+
+def rows(observation: Observation, start: int, stop: int) -> Observation:
+    """Some rows of an observation with neighbourhoods."""
+    arrays = {name: getattr(observation, name) for name in Observation.__slots__ if name != "first_event"}
+    return Observation(
+        **{name: array[start:stop] for name, array in arrays.items()},
+        first_event=observation.first_event + start,
+    )
+
+
+def random_stream(seed: int, length: int, *, accounts: int = 5, labels: float = 0.3) -> list[Raw]:
+    """A long stream: mostly short gaps, labels a few days late, some transactions out of order."""
+    chance = random.Random(seed)  # noqa: S311
+    stream: list[Raw] = []
+    now = START
+    for _ in range(length):
+        now += chance.choice((0, 1, 40 * SECOND, 700 * SECOND, HOUR, 3 * HOUR, 9 * HOUR, DAY))
+        told = [x for x in stream if not x.is_label]
+        if told and chance.random() < labels:
+            stream.append(chance.choice(told[-60:]).reported(now, chance.random() < 0.4))
+            continue
+        late = chance.choice((0, 0, 0, 0, HOUR, 40 * DAY)) if chance.random() < 0.1 else 0
+        payer = f"a_{chance.randrange(accounts)}"
+        is_transfer = chance.random() < 0.4
+        target = f"a_{chance.randrange(accounts)}" if is_transfer else chance.choice(MERCHANTS)
+        latitude, longitude = chance.choice(PLACES)
+        stream.append(
+            Raw(
+                time=now - late,
+                account=payer,
+                target=target,
+                is_transfer=is_transfer,
+                device=chance.choice(DEVICES),
+                ip=chance.choice(IPS),
+                amount=round(chance.lognormvariate(3, 1.5), 2) + 0.01,
+                channel=chance.randrange(5),
+                mcc=chance.choice((-1, 5411, 1_000_123)),
+                latitude=latitude,
+                longitude=longitude,
+            )
+        )
+    return stream
+
+
+@st.composite
+def transactions(draw: st.DrawFn, time: int) -> Raw:
+    is_transfer = draw(st.booleans())
+    latitude, longitude = draw(st.sampled_from(PLACES))
+    return Raw(
+        time=time,
+        account=draw(st.sampled_from(ACCOUNTS)),
+        target=draw(st.sampled_from(ACCOUNTS if is_transfer else MERCHANTS)),
+        is_transfer=is_transfer,
+        device=draw(st.sampled_from(DEVICES)),
+        ip=draw(st.sampled_from(IPS)),
+        amount=draw(st.sampled_from(AMOUNTS)),
+        channel=draw(st.integers(0, 32)),
+        mcc=draw(st.sampled_from((-1, 0, 5411, 1_000_999))),
+        latitude=latitude,
+        longitude=longitude,
+    )
+
+
+@st.composite
+def streams(draw: st.DrawFn, *, longest: int = 40) -> list[Raw]:
+    """Transactions and labels as they become known; labels late, wrong, twice, or of what was never seen."""
+    stream: list[Raw] = []
+    now = START
+    for _ in range(draw(st.integers(0, longest))):
+        now += draw(st.sampled_from(GAPS))
+        told = [x for x in stream if not x.is_label]
+        what = draw(st.integers(0, 9))
+        if what < 3 and told:
+            stream.append(draw(st.sampled_from(told)).reported(now, draw(st.booleans())))
+        elif what == 3:
+            unseen = draw(transactions(now - draw(st.sampled_from(GAPS))))
+            stream.append(unseen.reported(now, draw(st.booleans())))
+        elif what == 4:
+            stream.append(draw(transactions(now - draw(st.sampled_from(GAPS)))))
+        else:
+            stream.append(draw(transactions(now)))
+    return stream
