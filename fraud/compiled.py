@@ -10,7 +10,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 
@@ -38,5 +38,4 @@ numba.config.CACHE_DIR = _cache_folder()  # type: ignore[attr-defined]
 
 def kernel(function: Function) -> Function:
     """Compile to machine code on first call: no GIL, no fast-math, IEEE division, cached on disk."""
-    compiled: Function = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
-    return compiled
+    return cast(Function, numba.njit(cache=True, nogil=True, error_model="numpy")(function))

@@ -84,7 +84,9 @@ def _codes(column: pd.Series[str], code: object) -> NDArray[np.int64]:
 
 
 def _objects(column: pd.Series[str]) -> NDArray[np.object_]:
-    return np.where(column.isna(), None, column.to_numpy(dtype=object))
+    values = column.to_numpy(dtype=object, copy=True)
+    values[column.isna().to_numpy()] = None
+    return values
 
 
 class FrameEvents:
@@ -95,7 +97,7 @@ class FrameEvents:
 
     def __init__(self, frame: pd.DataFrame) -> None:
         merchant, counterparty = _objects(frame["merchant_id"]), _objects(frame["counterparty_id"])
-        self.is_transfer = np.equal(merchant, None).astype(bool)
+        self.is_transfer = frame["merchant_id"].isna().to_numpy(dtype=bool)
         self.target = np.where(self.is_transfer, counterparty, merchant)
         self.account = _objects(frame["account_id"])
         self.device, self.ip = _objects(frame["device_id"]), _objects(frame["ip"])
