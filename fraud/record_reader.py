@@ -252,11 +252,11 @@ class RecordReader:
         states = (self.ring(row.ring_id) for row in changed)
         return Following(taken[-1], tuple(found), tuple(ring for ring in states if ring is not None))
 
-    def last_batch(self, stream: str) -> int:
-        """The id of the newest batch of a stream, 0 before the first."""
-        return int(
-            self._rows(select(func.max(batches.c.batch_id)).where(batches.c.stream == stream))[0][0] or 0
-        )
+    def waiting(self, stream: str, after: int) -> int:
+        """Transactions that a stream wrote after batch ``after``: how far a reader lags behind."""
+        batch = batches.c
+        query = select(func.sum(batch.transactions)).where(batch.stream == stream, batch.batch_id > after)
+        return int(self._rows(query)[0][0] or 0)
 
     def count(self, table: Table) -> int:
         """Rows of one of the tables in ``fraud.record_tables``."""

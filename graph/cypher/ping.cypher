@@ -1,0 +1,2 @@
+// Answers when the store is up. No parameters.
+RETURN 1 AS up

@@ -1,0 +1,158 @@
+"""From recorded transactions and rings to the rows that the write queries take.
+
+Everything is summed per node and per pair of nodes first, so that a batch touches each of them once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from fraud.decision import Outcome
+from fraud.record_rows import DecidedTransaction
+from fraud.ring import NodeKind, Ring
+
+__all__ = ["edge_rows", "from_micros", "node_rows", "ring_rows", "to_micros", "transaction_rows"]
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+Row = dict[str, Any]
+
+
+def to_micros(moment: datetime) -> int:
+    """Microseconds since 1970-01-01 UTC, as the graph holds times."""
+    return (moment - EPOCH) // MICROSECOND
+
+
+def from_micros(micros: int | None) -> datetime | None:
+    """The moment that the graph holds as microseconds."""
+    return None if micros is None else EPOCH + timedelta(microseconds=micros)
+
+
+def node_rows(transactions: Iterable[DecidedTransaction]) -> dict[NodeKind, list[Row]]:
+    """What each node saw, by kind; an account counts what it pays and what it is paid."""
+    rows: dict[NodeKind, dict[str, Row]] = {kind: {} for kind in NodeKind}
+    for transaction in transactions:
+        time = to_micros(transaction.event_time)
+        score = transaction.score or 0.0
+        held = int(_is_held(transaction))
+        for kind, node_id in _ends(transaction):
+            row = rows[kind].get(node_id)
+            if row is None:
+                row = {
+                    "id": node_id,
+                    "transactions": 0,
+                    "held": 0,
+                    "worst": score,
+                    "first": time,
+                    "last": time,
+                }
+                rows[kind][node_id] = row
+            row["transactions"] += 1
+            row["held"] += held
+            row["worst"] = max(row["worst"], score)
+            row["first"] = min(row["first"], time)
+            row["last"] = max(row["last"], time)
+    return {kind: list(by_id.values()) for kind, by_id in rows.items()}
+
+
+def edge_rows(transactions: Iterable[DecidedTransaction]) -> dict[str, list[Row]]:
+    """What happened between each account and each other node, by the query that writes it."""
+    rows: dict[str, dict[tuple[str, str], Row]] = {name: {} for _, name in EDGE_QUERIES}
+    for transaction in transactions:
+        time = to_micros(transaction.event_time)
+        source = transaction.account_id
+        for field, name in EDGE_QUERIES:
+            target = getattr(transaction, field)
+            if target is None:
+                continue
+            row = rows[name].get((source, target))
+            if row is None:
+                row = {
+                    "source": source,
+                    "target": target,
+                    "count": 0,
+                    "amount": 0.0,
+                    "first": time,
+                    "last": time,
+                }
+                rows[name][source, target] = row
+            row["count"] += 1
+            row["amount"] += transaction.amount
+            row["first"] = min(row["first"], time)
+            row["last"] = max(row["last"], time)
+    return {name: list(by_pair.values()) for name, by_pair in rows.items()}
+
+
+EDGE_QUERIES = (
+    ("merchant_id", "write_purchases"),
+    ("counterparty_id", "write_transfers"),
+    ("device_id", "write_device_uses"),
+    ("ip", "write_ip_uses"),
+)
+
+
+def transaction_rows(
+    transactions: Iterable[DecidedTransaction], evidence: Iterable[DecidedTransaction]
+) -> list[Row]:
+    """The transactions kept one by one: those not approved, and the evidence of rings."""
+    kept = {t.transaction_id: t for t in transactions if _is_held(t)}
+    kept.update((t.transaction_id, t) for t in evidence)
+    return [
+        {
+            "id": t.transaction_id,
+            "time": to_micros(t.event_time),
+            "amount": t.amount,
+            "currency": t.currency,
+            "score": t.score,
+            "outcome": None if t.outcome is None else t.outcome.value,
+            "account": t.account_id,
+            "merchants": [t.merchant_id] if t.merchant_id else [],
+            "counterparties": [t.counterparty_id] if t.counterparty_id else [],
+            "devices": [t.device_id] if t.device_id else [],
+            "ips": [t.ip] if t.ip else [],
+        }
+        for t in kept.values()
+    ]
+
+
+def ring_rows(rings: Iterable[Ring]) -> list[Row]:
+    """Rings with their members by kind."""
+    return [
+        {
+            "id": ring.ring_id,
+            "version": ring.version,
+            "kind": ring.kind,
+            "score": ring.score,
+            "money": ring.money,
+            "first_alert": to_micros(ring.first_alert_time),
+            "last": to_micros(ring.last_seen),
+            **{
+                f"{kind.value}s": [
+                    {"id": m.member_id, "role": m.role, "score": m.score}
+                    for m in ring.members
+                    if m.kind is kind
+                ]
+                for kind in NodeKind
+            },
+        }
+        for ring in rings
+    ]
+
+
+def _is_held(transaction: DecidedTransaction) -> bool:
+    return transaction.outcome not in (None, Outcome.APPROVE)
+
+
+def _ends(transaction: DecidedTransaction) -> Iterator[tuple[NodeKind, str]]:
+    yield NodeKind.ACCOUNT, transaction.account_id
+    if transaction.counterparty_id is not None:
+        yield NodeKind.ACCOUNT, transaction.counterparty_id
+    if transaction.merchant_id is not None:
+        yield NodeKind.MERCHANT, transaction.merchant_id
+    if transaction.device_id is not None:
+        yield NodeKind.DEVICE, transaction.device_id
+    if transaction.ip is not None:
+        yield NodeKind.IP, transaction.ip

@@ -1,0 +1,135 @@
+"""Brings the graph store up to the record, behind the scoring path.
+
+The record is the queue: durable, in order, and bounded by its disk. What ``Record.write_batch`` has
+acknowledged is taken from there in portions and added to the graph, each with a note of how far the stream
+has come. While the store is down the record grows on and nothing waits; afterwards the graph catches up,
+without loss and without doubles.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from types import TracebackType
+from typing import Self
+
+from fraud.errors import RingfenceError, StoreUnavailable
+from fraud.record_reader import RecordReader
+from fraud.record_rows import DecidedTransaction, Following
+from graph.store import GraphStore
+
+__all__ = ["WriteBehind"]
+
+log = logging.getLogger(__name__)
+
+PORTION = 1_000
+"""Transactions added to the graph at once, about."""
+
+LARGEST_EVIDENCE = 500
+"""Transactions of one ring that are kept one by one, the newest."""
+
+IDLE_SECONDS = 1.0
+FIRST_PAUSE = 0.2
+LONGEST_PAUSE = 15.0
+
+
+class WriteBehind:
+    """A background thread that follows one stream of the record; ``notify`` after each write spares it a wait."""
+
+    def __init__(self, record: RecordReader, store: GraphStore, stream: str = "main") -> None:
+        self.record = record
+        self.store = store
+        self.stream = stream
+        self.failure: str | None = None
+        """Why the store takes nothing at the moment, or None."""
+        self._position: int | None = None
+        self._closing = threading.Event()
+        self._looks = threading.Condition()
+        self._looks_asked = 0
+        self._looks_done = 0
+        self._thread = threading.Thread(target=self._run, name=f"write-behind-{stream}", daemon=True)
+
+    def start(self) -> Self:
+        """Begin to follow; returns at once."""
+        self._thread.start()
+        return self
+
+    def notify(self) -> int:
+        """Say that the record has grown; the number of the look at it that is asked for."""
+        with self._looks:
+            self._looks_asked += 1
+            self._looks.notify_all()
+            return self._looks_asked
+
+    def lag(self) -> int:
+        """Transactions in the record that the graph does not hold yet, as far as is known here."""
+        return self.record.waiting(self.stream, self._position or 0)
+
+    def drain(self, timeout: float) -> bool:
+        """Wait until the graph holds all that was in the record at the call; False when time ran out."""
+        look = self.notify()
+        with self._looks:
+            return self._looks.wait_for(lambda: self._looks_done >= look, timeout)
+
+    def close(self, timeout: float = 60.0) -> bool:
+        """Drain, then stop; False when some is left, which stays in the record for the next start."""
+        complete = self._thread.is_alive() and self.drain(timeout)
+        self._closing.set()
+        self.notify()
+        self._thread.join(timeout)
+        return complete
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self.close() and kind is None:
+            log.warning("graph: %d transactions still wait in the record for the next start", self.lag())
+
+    def _run(self) -> None:
+        pause = FIRST_PAUSE
+        while not self._closing.is_set():
+            try:
+                self._catch_up()
+            except RingfenceError as error:
+                self._note_failure(error)
+                self._closing.wait(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+            else:
+                self.failure = None
+                pause = FIRST_PAUSE
+                with self._looks:
+                    self._looks.wait_for(lambda: self._looks_asked > self._looks_done, IDLE_SECONDS)
+
+    def _catch_up(self) -> None:
+        if self._position is None:
+            self.store.prepare()
+            self._position = self.store.position(self.stream)
+        while not self._closing.is_set():
+            look = self._looks_asked
+            portion = self.record.following(self.stream, self._position, PORTION)
+            if portion.batch_id == self._position:
+                with self._looks:
+                    self._looks_done = look
+                    self._looks.notify_all()
+                return
+            self.store.apply(self.stream, portion, self._evidence(portion))
+            self._position = portion.batch_id
+
+    def _evidence(self, portion: Following) -> list[DecidedTransaction]:
+        ids = {i for ring in portion.rings for i in ring.transaction_ids[-LARGEST_EVIDENCE:]}
+        return self.record.transactions(ids) if ids else []
+
+    def _note_failure(self, error: RingfenceError) -> None:
+        if self.failure is None:
+            log.warning("graph: writing stands still, the record keeps what comes: %s", error)
+        self.failure = str(error)
+        # A store that comes back may have lost its end, so it is asked again where it stands.
+        self._position = None
+        if isinstance(error, StoreUnavailable):
+            try:
+                self.store.revive()
+            except RingfenceError as second:
+                self.failure = str(second)
