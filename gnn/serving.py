@@ -158,7 +158,7 @@ def _multiply_add(
     matrix: int,
     target: int,
 ) -> None:
-    """Add, for each of ``rows`` vectors, vector · matrix; inputs in ascending order, four a pass over the outputs."""
+    """Add, for each of ``rows`` vectors, vector · matrix: inputs in ascending order, four at a time, in two pairs."""
     for i in range(0, inputs, 4):
         w0 = np.uint64(matrix + i * HIDDEN)
         w1 = np.uint64(matrix + (i + 1) * HIDDEN)
@@ -169,13 +169,9 @@ def _multiply_add(
             x0, x1, x2, x3 = scratch[x], scratch[x + 1], scratch[x + 2], scratch[x + 3]
             y = np.uint64(target + row * HIDDEN)
             for o in range(np.uint64(HIDDEN)):
-                scratch[y + o] = (
-                    scratch[y + o]
-                    + x0 * weights[w0 + o]
-                    + x1 * weights[w1 + o]
-                    + x2 * weights[w2 + o]
-                    + x3 * weights[w3 + o]
-                )
+                low = x0 * weights[w0 + o] + x1 * weights[w1 + o]
+                high = x2 * weights[w2 + o] + x3 * weights[w3 + o]
+                scratch[y + o] += low + high
 
 
 @kernel
@@ -189,7 +185,8 @@ def _copy(source: NDArray[np.float32], start: int, scratch: NDArray[np.float32],
 def _relu(scratch: NDArray[np.float32], target: int) -> None:
     y = np.uint64(target)
     for o in range(np.uint64(HIDDEN)):
-        scratch[y + o] = max(scratch[y + o], np.float32(0.0))
+        value = scratch[y + o]
+        scratch[y + o] = max(value, np.float32(0.0))
 
 
 @kernel
@@ -247,7 +244,8 @@ def _slot_layer(
     for k in range(slots):
         y = np.uint64(at.AT_OUTPUTS + k * HIDDEN)
         for o in range(np.uint64(HIDDEN)):
-            scratch[mean + o] += max(scratch[y + o], np.float32(0.0))
+            value = scratch[y + o]
+            scratch[mean + o] += max(value, np.float32(0.0))
     share = np.float32(1.0) / np.float32(max(slots, 1))
     for o in range(np.uint64(HIDDEN)):
         scratch[mean + o] *= share
