@@ -78,8 +78,11 @@ def _overview() -> str:
 
 def _run(name: str, words: list[str]) -> None:
     module_name, function_name = COMMANDS[name].target.split(":")
-    # Typer is slow to import beside what `--help` needs, and so are the commands' own modules.
+    # These are slow to import beside what `--help` needs, and so are the commands' own modules.
     import typer
+
+    from fraud.settings import Settings
+    from fraud.telemetry import configure_logging
 
     function: Callable[..., None] = getattr(import_module(module_name), function_name)
 
@@ -93,6 +96,7 @@ def _run(name: str, words: list[str]) -> None:
         # Typer only reads the words here: it would turn an interrupt or a broken pipe into statuses of its own.
         bound = app(args=words, prog_name=f"{PROGRAM} {name}", standalone_mode=False)
         if callable(bound):
+            configure_logging(Settings.load())
             bound()
     except typer.TyperException as error:
         raise InputError(f"{error.format_message()} (see `{PROGRAM} {name} --help`)") from None

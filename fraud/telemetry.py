@@ -26,7 +26,7 @@ MASK = "********"
 
 def configure_logging(settings: Settings) -> None:
     """Sends all log records of this process to standard error in the form that the settings ask for."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _StandardErrorHandler()
     handler.setFormatter(_JsonFormatter() if settings.log_format == "json" else _KeyValueFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -60,6 +60,13 @@ def _fields(record: logging.LogRecord, formatter: logging.Formatter) -> Iterator
 def _plain(value: object) -> object:
     is_number = isinstance(value, bool | int | float) and math.isfinite(value)
     return value if is_number or value is None else _clean(str(value))
+
+
+class _StandardErrorHandler(logging.Handler):
+    """Asks for standard error at each record, as a progress bar puts itself in front of it while it runs."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(self.format(record), file=sys.stderr, flush=True)
 
 
 class _JsonFormatter(logging.Formatter):

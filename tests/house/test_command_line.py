@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -44,6 +45,8 @@ def say(
             raise RecordError("amount", "is below 0")
         case "artefact":
             raise ArtefactError("model.ubj is damaged; train again")
+        case "log":
+            logging.getLogger("say").warning("low on ink", extra={"password": "hush"})
         case "bug":
             raise ZeroDivisionError
         case "interrupt":
@@ -142,6 +145,22 @@ def test_failure_is_one_line_on_standard_error(
     assert expected in err
     assert err.count("\n") == 1
     assert err.startswith("ringfence: ")
+
+
+def test_commands_log_to_standard_error_as_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RINGFENCE_LOG_FORMAT", "json")
+    configured: list[str] = []
+    monkeypatch.setattr(
+        "fraud.telemetry.configure_logging", lambda settings: configured.append(settings.log_format)
+    )
+    assert command_line.main(["say", "--name", "Ada", "--fault", "log"]) == 0
+    assert configured == ["json"]
+
+
+def test_help_of_a_command_is_shown_under_bad_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RINGFENCE_CURRENCY", "shells")
+    assert command_line.main(["say", "--help"]) == 0
+    assert command_line.main(["say", "--name", "Ada"]) == 2
 
 
 def test_a_bug_keeps_its_traceback() -> None:

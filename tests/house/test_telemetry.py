@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -10,15 +9,6 @@ from hypothesis import strategies as st
 
 from fraud.settings import Settings
 from fraud.telemetry import configure_logging, mask
-
-
-@pytest.fixture(autouse=True)
-def root_logger_as_it_was() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 def test_text_is_key_value_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
