@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -137,3 +138,9 @@ def test_masked_names_can_be_set_again(monkeypatch: pytest.MonkeyPatch) -> None:
     for variable, value in before.masked().items():
         monkeypatch.setenv(variable, value)
     assert Settings.load() == before
+
+
+def test_every_setting_is_documented_and_no_other() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "settings.md").read_text()
+    documented = re.findall(r"^\| `(RINGFENCE_\w+)` \|", page, re.MULTILINE)
+    assert documented == list(Settings.load().masked())
