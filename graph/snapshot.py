@@ -1,0 +1,170 @@
+"""Save and restore the online graph exactly, so that a restart goes on as if there had been none.
+
+One file: a line of JSON that says what follows, the blocks of bytes it lists, and a SHA-256 of all before it. Only
+the used part of the tables is written. Nothing in it is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from io import BufferedReader, BufferedWriter
+from os import SEEK_END
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fraud.errors import StoreError
+from fraud.write_aside import write_aside
+from graph import layout
+from graph.layout import NODE, PAIR
+from graph.observation import MESSAGE_NAMES, MESSAGE_SCALE
+from graph.online import OnlineGraph
+
+__all__ = ["FORMAT", "layout_hash", "load", "save"]
+
+FORMAT = 1
+"""Of the file; what the records mean has its own fingerprint, ``layout_hash``."""
+
+DTYPES: dict[str, Any] = {
+    "counters": np.int64,
+    "population": np.float64,
+    "nodes": NODE,
+    "pair_at": np.int64,
+    "pairs": PAIR,
+    "free": np.int64,
+    "token_bytes": np.int64,
+    "tokens": np.uint8,
+}
+"""Blocks of the file, in order; ``pair_at`` are places in the pair table, ``token_bytes`` −1 for a free number."""
+
+PORTION = 1 << 24
+"""Bytes read, written and hashed at a time."""
+
+DIGEST_BYTES = hashlib.sha256().digest_size
+
+
+def layout_hash() -> str:
+    """Fingerprint of the records and of the units of what is in them."""
+    said = [NODE.descr, PAIR.descr, layout.NODE_KINDS, MESSAGE_NAMES, MESSAGE_SCALE]
+    said += [getattr(layout, name).tolist() for name in ("BUCKETS", "BUCKET_WIDTH", "HALF_LIVES")]
+    said += [layout.LABEL_BUCKETS.tolist(), layout.LABEL_BUCKET_WIDTH.tolist()]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+
+
+def save(graph: OnlineGraph, path: Path) -> None:
+    """Write the whole state to ``path``, in one step as seen from outside.
+
+    Raises StoreError where it cannot be written (no space, say); a snapshot already there then stays as it was.
+    """
+    blocks = _blocks(graph)
+    header = {
+        "format": FORMAT,
+        "layout": layout_hash(),
+        "memory_budget": graph.memory_budget,
+        "retention": graph.retention,
+        "day": graph.day,
+        "pair_places": len(graph.pairs),
+        "blocks": {name: len(blocks[name]) for name in DTYPES},
+    }
+    try:
+        with write_aside(path) as aside, aside.open("wb") as file:
+            _write(file, json.dumps(header).encode() + b"\n", blocks)
+    except OSError as error:
+        raise StoreError(
+            f"{path}: the graph snapshot cannot be written ({error.strerror or error})"
+        ) from error
+
+
+def load(path: Path) -> OnlineGraph:
+    """The graph that was saved to ``path``, equal in every bit that matters to what comes next.
+
+    Raises StoreError where there is no such file, it is damaged, or it was made by a version that laid out its
+    records differently; the state is then to be rebuilt by a replay.
+    """
+    try:
+        with path.open("rb") as file:
+            if not _is_whole(file):
+                raise StoreError(f"{path}: the graph snapshot is damaged; rebuild the state by a replay")
+            return _read(path, file)
+    except OSError as error:
+        raise StoreError(f"{path}: the graph snapshot cannot be read ({error.strerror or error})") from error
+
+
+def _blocks(graph: OnlineGraph) -> dict[str, NDArray[Any]]:
+    tokens = graph.index.tokens
+    texts = [(token or "").encode() for token in tokens]
+    lengths = [-1 if token is None else len(text) for token, text in zip(tokens, texts, strict=True)]
+    held = np.flatnonzero(graph.pairs["left"])
+    return {
+        "counters": graph.counters,
+        "population": graph.population,
+        "nodes": graph.nodes[: len(tokens)],
+        "pair_at": held,
+        "pairs": graph.pairs[held],
+        "free": np.array(graph.index.free, dtype=np.int64),
+        "token_bytes": np.array(lengths, dtype=np.int64),
+        "tokens": np.frombuffer(b"".join(texts), dtype=np.uint8),
+    }
+
+
+def _portions(block: NDArray[Any]) -> Iterator[memoryview]:
+    """The bytes of an array, a view of a portion at a time."""
+    flat = np.ascontiguousarray(block).view(np.uint8).reshape(-1).data
+    for start in range(0, len(flat), PORTION):
+        yield flat[start : start + PORTION]
+
+
+def _write(file: BufferedWriter, header: bytes, blocks: dict[str, NDArray[Any]]) -> None:
+    digest = hashlib.sha256(header)
+    file.write(header)
+    for name in DTYPES:
+        for portion in _portions(blocks[name]):
+            file.write(portion)
+            digest.update(portion)
+    file.write(digest.digest())
+
+
+def _is_whole(file: BufferedReader) -> bool:
+    """Whether the file is as it was written; nothing in it is read for its meaning before this is known."""
+    left = max(file.seek(0, SEEK_END) - DIGEST_BYTES, 0)
+    file.seek(0)
+    digest = hashlib.sha256()
+    while left and (portion := file.read(min(left, PORTION))):
+        digest.update(portion)
+        left -= len(portion)
+    return file.read() == digest.digest()
+
+
+def _read(path: Path, file: BufferedReader) -> OnlineGraph:
+    file.seek(0)
+    header = json.loads(file.readline())
+    if (header["format"], header["layout"]) != (FORMAT, layout_hash()):
+        raise StoreError(
+            f"{path}: the graph snapshot was made by a version with another layout; rebuild the state by a replay"
+        )
+    graph = OnlineGraph(memory_budget=header["memory_budget"])
+    graph.retention, graph.day = header["retention"], header["day"]
+    blocks: dict[str, NDArray[Any]] = {}
+    for name, length in header["blocks"].items():
+        # Nodes are read straight into the table that will be used: nothing large is held twice.
+        blocks[name] = graph.nodes[:length] if name == "nodes" else np.empty(length, dtype=DTYPES[name])
+        for portion in _portions(blocks[name]):
+            file.readinto(portion)
+    graph.counters, graph.population = blocks["counters"], blocks["population"]
+    graph.pairs = np.zeros(header["pair_places"], dtype=PAIR)
+    graph.pairs[blocks["pair_at"]] = blocks["pairs"]
+    graph.index.restore(_tokens(blocks["tokens"], blocks["token_bytes"]), blocks["free"].tolist())
+    return graph
+
+
+def _tokens(text: NDArray[np.uint8], lengths: NDArray[np.int64]) -> list[str | None]:
+    stops = np.cumsum(np.maximum(lengths, 0)).tolist()
+    whole = text.tobytes()
+    return [
+        None if length < 0 else whole[stop - length : stop].decode()
+        for length, stop in zip(lengths.tolist(), stops, strict=True)
+    ]
