@@ -17,7 +17,7 @@ from gnn.weights import SageWeights
 from tests.gnn.random_history import Replay, random_replay
 
 TRAIN, VALIDATION, TEST = np.arange(200, 1600), np.arange(1600, 2000), np.arange(2000, 2600)
-CONFIG = SageConfig(epochs=8, batch_size=64, learning_rate=1e-2)
+CONFIG = SageConfig(epochs=6, batch_size=64, learning_rate=1e-2)
 
 
 @pytest.fixture(scope="module")
