@@ -60,8 +60,8 @@ def _role_names(role: str) -> list[str]:
     names += [f"{role}_known", f"{role}_frauds"]
     names += [f"{role}_fraud_rate_last_{n}" for n in (1, 8, 32)]
     names += [f"{role}_plain_fraud_share_last_{n}" for n in (1, 3, 5, 8, 32)]
-    names += [f"{role}_days_since_{what}" for what in ("fraud", "legit", "episode_start", "run_start")]
-    names += [f"{role}_run_length", f"{role}_run_gap_days", f"{role}_legit_since_fraud"]
+    names += [f"{role}_days_since_{what}" for what in ("fraud", "legit", "episode_start", "run_start", "run_before")]
+    names += [f"{role}_run_length", f"{role}_legit_since_fraud"]
     names += [f"{role}_neighbour_risk_mean", f"{role}_neighbour_risk_max"]
     return names
 
@@ -73,6 +73,8 @@ def _build() -> tuple[str, ...]:
     names += ["account_devices", "account_ips", "account_pressure_7d", "account_pressure_30d"]
     names += ["account_unusual_7d", "account_days_since_unusual", "account_days_since_unusual_start"]
     names += ["account_max_ratio_7d", "account_max_ratio_30d"]
+    names += ["account_takeover_belief", "takeover_chance", "amount_ratio_own_mean", "amount_z_own"]
+    names += ["account_own_payments"]
     names += [f"account_inflow_{statistic}" for statistic in FLOW_STATISTICS]
     names += ["account_flow_ratio_1d"]
     names += [f"target_outflow_{statistic}" for statistic in FLOW_STATISTICS]

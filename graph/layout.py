@@ -86,6 +86,9 @@ NODE = np.dtype(
         ("unusual_decay", np.float32),  # half-life 7 d
         ("unusual_first", np.uint32),  # seconds: start and end of the latest bout of unusual amounts
         ("unusual_last", np.uint32),
+        ("belief", np.float64),  # that the account is taken over, after its last payment
+        ("soft_count", np.float32),  # payments and money believed to be the owner's own
+        ("soft_sum", np.float32),
         # labels, as they became known
         ("known", np.int32),
         ("frauds", np.int32),

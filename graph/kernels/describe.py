@@ -116,9 +116,8 @@ def _write_runs(node: Any, time: int, out: Any, j: int) -> int:
     out[j + 1] = days_since(node.last_legit, time)
     out[j + 2] = days_since(node.episode_start, time)
     out[j + 3] = days_since(node.run_start, time) if in_run else np.nan
-    out[j + 4] = node.run_length
-    gap = (np.int64(node.run_start) - np.int64(node.run_before)) / 86_400.0
-    out[j + 5] = gap if in_run and node.run_before > 0 else np.nan
+    out[j + 4] = days_since(node.run_before, time) if in_run else np.nan
+    out[j + 5] = node.run_length
     out[j + 6] = node.legit_since_fraud if node.episode_start > 0 else np.nan
     return j + 7
 

@@ -35,6 +35,7 @@ from graph.kernels.messages import (
     write_transaction,
 )
 from graph.kernels.pairs import pair_find
+from graph.kernels.takeover import learn_takeover, write_takeover
 from graph.kernels.windows import fade, fades, window_add
 from graph.layout import DAY, HALF_LIVES
 from graph.observation import MESSAGE_WIDTH
@@ -125,7 +126,8 @@ def _describe(
     account = nodes[event.ends[0]]
     prior = population if population > 0.0 else np.nan
     typical = typical_amount(account, prior)
-    inflow = write_habit(account, event.time, typical, out[TABULAR_WIDTH + 13], out[TABULAR_WIDTH + 18], out, j)
+    j = write_habit(account, event.time, typical, out[TABULAR_WIDTH + 13], out[TABULAR_WIDTH + 18], out, j)
+    inflow = write_takeover(account, event.amount, event.time, prior, out, j)
     j = write_flow(nodes, event.ends[0], event.time, out, inflow)
     out[j] = out[TABULAR_WIDTH + 6] / (out[inflow + 1] + 1.0)
     j = write_flow(nodes, event.ends[1], event.time, out, j + 1)
@@ -212,7 +214,9 @@ def _touch_pairs(event: Any, nodes: Any, pairs: Any, counters: Any) -> bool:
 @kernel
 def _learn_habit(account: Any, event: Any, population: Any) -> float:
     """Move the typical amount of payer and population; returns the amount as a multiple of what was typical."""
-    typical = typical_amount(account, population[1]) if population[0] > 0 else event.amount
+    prior = population[1] if population[0] > 0 else event.amount
+    typical = typical_amount(account, prior)
+    learn_takeover(account, event.amount, event.time, prior)
     capped = min(event.amount, CAP * typical)
     account.capped_mean += np.float32((capped - account.capped_mean) / (account.count + 1.0))
     population[0] += 1.0

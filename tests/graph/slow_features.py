@@ -6,6 +6,7 @@ import datetime as dt
 import math
 from collections.abc import Sequence
 
+from graph.kernels import takeover
 from graph.kernels.describe import EARTH_RADIUS_KM
 from graph.kernels.labels import EPISODE_GAP
 from graph.kernels.messages import RISK_STRETCH
@@ -30,6 +31,7 @@ def describe(graph: SlowGraph, raw: Raw) -> Features:
     for role, node in zip(ROLES, ends, strict=True):
         out |= {f"{role}_{name}": value for name, value in _of_role(graph, node, raw.time).items()}
     out |= _habit(graph, account, raw)
+    out |= _takeover(graph, account, raw)
     out |= _flow(graph, account, raw.time, "account_inflow")
     out["account_flow_ratio_1d"] = out["account_sum_1d"] / (out["account_inflow_sum_1d"] + 1)
     out |= _flow(graph, target, raw.time, "target_outflow")
@@ -126,7 +128,7 @@ def _runs(node: Node, now: int) -> Features:
         "days_since_episode_start": _days_since(episode, now),
         "days_since_run_start": _days_since(run[0] if run else None, now),
         "run_length": len(run),
-        "run_gap_days": (run[0] - max(legit)) / 86_400 if run and legit else NAN,
+        "days_since_run_before": _days_since(max(legit), now) if run and legit else NAN,
         "legit_since_fraud": sum(i > plain_at[-1] for i in legit_at) if plain_at else NAN,
     }
 
@@ -166,6 +168,36 @@ def _habit(graph: SlowGraph, account: Node, raw: Raw) -> Features:
         "account_days_since_unusual_start": _days_since(first, now),
         "account_max_ratio_7d": largest["7d"] / typical,
         "account_max_ratio_30d": largest["30d"] / typical,
+    }
+
+
+def _takeover(graph: SlowGraph, account: Node, raw: Raw) -> Features:
+    """The two-state filter run afresh over the account's payments: (chance of state "taken", of the payment)."""
+    taken, own, last = takeover.FIRST_BELIEF, [], None
+    past = [(entry.raw.amount, entry.raw.time, entry.prior, entry.latest) for entry in account.history]
+    for amount, time, prior, latest in [*past, (raw.amount, raw.time, graph.population(), 0)]:
+        mean = (prior + math.fsum(share * paid for share, paid in own)) / (1 + sum(share for share, _ in own))
+        multiple, count = amount / mean, sum(share for share, _ in own)
+        spread = takeover.NARROW * math.sqrt(1 + 1 / (count + 1))
+        z = (multiple - 1) / spread
+        if last is not None:
+            days = max(time - last, 0) / DAY
+            stay, enter = math.exp(-days / takeover.MEAN_STAY_DAYS), -math.expm1(-days * takeover.ENTER_PER_DAY)
+            taken = taken * stay + (1 - taken) * enter
+        owner = math.exp(-(z * z) / 2) / (spread * math.sqrt(2 * math.pi)) + (0.01 if multiple < 2 else 0) + 1e-9
+        thief = (1 if multiple < takeover.WIDTH else (takeover.WIDTH / multiple) ** 3) / takeover.WIDTH
+        by_thief = taken * thief * takeover.THIEF_SHARE
+        by_owner_beside = taken * owner * (1 - takeover.THIEF_SHARE)
+        evidence = by_thief + by_owner_beside + (1 - taken) * owner
+        before, chance = taken, by_thief / evidence
+        taken, last = min((by_thief + by_owner_beside) / evidence, takeover.CERTAIN), latest
+        own.append((1 - chance, amount))
+    return {
+        "account_takeover_belief": takeover.log_odds(before),
+        "takeover_chance": NAN if math.isnan(chance) else takeover.log_odds(chance),
+        "amount_ratio_own_mean": multiple,
+        "amount_z_own": z,
+        "account_own_payments": count,
     }
 
 

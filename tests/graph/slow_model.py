@@ -39,6 +39,8 @@ class Entry:
     hop2: list[Message]
     latest: int
     """Latest time in the history up to here."""
+    prior: float
+    """Mean capped amount of all payers before this one."""
     multiple: float
     capped: float
     is_new_pair: bool
@@ -206,6 +208,7 @@ class SlowGraph:
         account, target, device, _ = ends
         assert account is not None
         assert target is not None
+        prior = self.population() if self.capped else raw.amount
         typical = self.typical(account) if self.capped else raw.amount
         multiple, capped = raw.amount / typical, min(raw.amount, CAP * typical)
         is_young = not account.history or raw.time - account.history[0].raw.time < YOUNG
@@ -231,6 +234,7 @@ class SlowGraph:
                     message=messages[sender],
                     hop2=hop2[sender],
                     latest=max(raw.time, node.last_seen),
+                    prior=prior,
                     multiple=multiple,
                     capped=capped,
                     is_new_pair=is_new,
