@@ -6,6 +6,7 @@ pickle to be trusted.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +53,7 @@ def _weight_shapes() -> dict[str, tuple[int, ...]]:
 WEIGHT_SHAPES: Mapping[str, tuple[int, ...]] = _weight_shapes()
 """Every array of the network and its shape; linear weights are [out, in] as torch has them."""
 
+_METADATA_KEY = "ringfence"
 _METADATA = {
     "format": "ringfence-sage",
     "version": str(FORMAT_VERSION),
@@ -101,16 +103,17 @@ class SageWeights:
         """Write the arrays to ``path``, whole or not at all."""
         arrays = {name: np.ascontiguousarray(array) for name, array in self.arrays.items()}
         with write_aside(path) as aside:
-            save_file(arrays, aside, metadata=_METADATA)
+            # One entry, as safetensors writes several in an order that changes from run to run.
+            save_file(arrays, aside, metadata={_METADATA_KEY: json.dumps(_METADATA, sort_keys=True)})
 
     @classmethod
     def load(cls, path: Path) -> SageWeights:
         """Read what ``save`` wrote; ``ArtefactError`` if the file is absent, damaged or made for other messages."""
         try:
             with safe_open(path, framework="numpy") as file:
-                metadata = file.metadata() or {}
+                metadata = json.loads((file.metadata() or {}).get(_METADATA_KEY, "{}"))
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-        except (OSError, SafetensorError) as error:
+        except (OSError, ValueError, SafetensorError) as error:
             raise ArtefactError(
                 f"network weights: {path} cannot be read ({error}); train the model again"
             ) from error

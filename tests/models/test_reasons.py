@@ -44,7 +44,7 @@ def test_every_feature_has_a_phrase(name: str) -> None:
             0.333,
             "Share of fraud in outcomes of the last 30 days for payments to this merchant: 33%",
         ),
-        ("device_fraud_rate_last_1", 1, "Share of fraud in the latest known outcome for payments from this device: 100%"),
+        ("device_fraud_rate_last_1", 0, "Share of fraud in the latest known outcome for payments from this device: 0%"),
         ("account_hours_since_last", 0.2, "Time since the latest of payments by this account: 12 minutes"),
         ("account_hours_since_last", math.nan, "Time since the latest of payments by this account: none known"),
         ("log_amount", math.log1p(1234.5), "Amount: 1,234.50"),
