@@ -36,10 +36,13 @@ LONGEST_PAUSE = 15.0
 class WriteBehind:
     """A background thread that follows one stream of the record; ``notify`` after each write spares it a wait."""
 
-    def __init__(self, record: RecordReader, store: GraphStore, stream: str = "main") -> None:
+    def __init__(
+        self, record: RecordReader, store: GraphStore, stream: str = "main", *, portion: int = PORTION
+    ) -> None:
         self.record = record
         self.store = store
         self.stream = stream
+        self.portion = portion
         self.failure: str | None = None
         """Why the store takes nothing at the moment, or None."""
         self._position: int | None = None
@@ -109,7 +112,7 @@ class WriteBehind:
             self._position = self.store.position(self.stream)
         while not self._closing.is_set():
             look = self._looks_asked
-            portion = self.record.following(self.stream, self._position, PORTION)
+            portion = self.record.following(self.stream, self._position, self.portion)
             if portion.batch_id == self._position:
                 with self._looks:
                     self._looks_done = look
