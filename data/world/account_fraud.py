@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from data.world.batch import ONLINE, Batch
+from data.world.batch import ONLINE, Batch, cents
 from data.world.habits import jitter
 from data.world.purchases import buy, refund
 from data.world.society import Society
@@ -39,8 +39,9 @@ def unusual_amount(world: Society, underworld: Underworld, rng: np.random.Genera
     who = np.repeat(victims(world, rng, day, 1), int(rng.integers(1, 4)))
     time = np.sort(spread(world, rng, who, day, 3))
     bought = buy(world, market_on(world, day), rng, who, time, world.people.city[who])
-    raised = np.minimum(bought.amount * rng.uniform(3, 12, len(who)), 6000 * rng.uniform(0.5, 1, len(who)))
-    return marked(replace(bought, amount=np.round(np.maximum(raised, bought.amount), 2)), "unusual_amount")
+    factor, ceiling = rng.uniform(5, 15, len(who)), rng.uniform(2500, 5000, len(who))
+    raised = np.maximum(np.minimum(bought.amount * factor, ceiling), bought.amount)
+    return marked(replace(bought, amount=cents(raised)), "unusual_amount")
 
 
 def refund_abuse(world: Society, underworld: Underworld, rng: np.random.Generator, day: int) -> Batch:

@@ -28,6 +28,7 @@ __all__ = [
     "WELFARE_RING_KINDS",
     "WELFARE_SOLO_KINDS",
     "Batch",
+    "cents",
     "kind_code",
 ]
 
@@ -66,6 +67,11 @@ WELFARE_RING_KINDS: tuple[str, ...] = ("ghost_beneficiary", "duplicate_beneficia
 KINDS: tuple[str, ...] = ("", *SOLO_KINDS, *RING_KINDS, *WELFARE_SOLO_KINDS, *WELFARE_RING_KINDS)
 """Values of fraud_type by code; code 0 is legitimate."""
 LEGITIMATE = 0
+
+
+def cents(amount: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Round amounts to cents, one cent at least."""
+    return np.asarray(np.maximum(np.round(amount, 2), 0.01), dtype=np.float64)
 
 
 def kind_code(kind: str) -> int:

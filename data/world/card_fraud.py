@@ -28,7 +28,10 @@ def stolen_card(world: Society, underworld: Underworld, rng: np.random.Generator
 
 
 def card_testing(world: Society, underworld: Underworld, rng: np.random.Generator, day: int) -> Batch:
-    """Try many cards with small purchases at one cheap online merchant within hours."""
+    """Try many cards with small purchases at one cheap online merchant within hours.
+
+    The devices are the gang's, or emulated ones, a new one for each card.
+    """
     gang = underworld.gang(world, rng)
     merchants = world.merchants
     online = np.flatnonzero(merchants.online & (merchants.opened <= day))
@@ -37,8 +40,14 @@ def card_testing(world: Society, underworld: Underworld, rng: np.random.Generato
     shop = np.full(len(who), rng.choice(cheap))
     start = spread(world, rng, who[:1], day, 1)
     time = start + np.cumsum(jitter(rng, len(who), float(rng.uniform(5, 60))))
-    tested = Batch.of(time, who, merchants.amounts(rng, shop, world.people.taste[who]), ONLINE, merchant=shop)
-    return marked(through_gang(world, rng, tested, gang, np.ones(len(who), bool)), "card_testing")
+    amount = merchants.amounts(rng, shop, world.people.taste[who])
+    tested = through_gang(
+        world, rng, Batch.of(time, who, amount, ONLINE, merchant=shop), gang, np.ones(len(who), bool)
+    )
+    if rng.random() < 0.25:
+        emulated = world.gear.devices.new(len(who)).astype(np.int32)
+        tested = replace(tested, device=emulated, ip=world.gear.mobile_ip[who].astype(np.int32))
+    return marked(tested, "card_testing")
 
 
 def burst(world: Society, underworld: Underworld, rng: np.random.Generator, day: int) -> Batch:
@@ -65,4 +74,4 @@ def off_hours(world: Society, underworld: Underworld, rng: np.random.Generator, 
         np.minimum(time, (day + 5) * DAY - HOUR),
         world.people.city[who],
     )
-    return marked(through_gang(world, rng, bought, gang, np.full(len(who), rng.random() < 0.4)), "off_hours")
+    return marked(through_gang(world, rng, bought, gang, np.full(len(who), rng.random() < 0.5)), "off_hours")

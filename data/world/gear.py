@@ -11,13 +11,15 @@ from data.world.batch import NONE
 from data.world.households import Households
 from data.world.places import Cities
 
-__all__ = ["Gear", "Numbers", "hand_out_gear"]
+__all__ = ["BROWSERS", "Gear", "Numbers", "hand_out_gear"]
 
+BROWSERS = 6
 _PEOPLE_PER_CARRIER_ADDRESS = 60
-_PHONE_LIFE_DAYS = 700.0
+_PHONE_LIFE_DAYS = 450.0
+_BROWSER_LIFE_DAYS = 10
 _ONE_PHONE_HOUSEHOLDS = 0.06
 _STUDENTS = 0.05
-_TERMINAL_USERS = 0.04
+_TERMINAL_USERS = 0.07
 
 
 class Numbers:
@@ -45,6 +47,8 @@ class Gear:
     """Day from which ``next_phone`` is used."""
     tablet: NDArray[np.int64]
     """The household's shared device."""
+    browsers: NDArray[np.int64]
+    """[accounts, BROWSERS] devices that look new because a browser was reset."""
     terminal: NDArray[np.int64]
     """A public terminal that the person sometimes uses."""
     terminal_ip: NDArray[np.int64]
@@ -70,6 +74,9 @@ class Gear:
         at_terminal = (pick > 0.88) & (self.terminal[who] != NONE) & (away == NONE)
         device = np.where((pick > 0.66) & (away == NONE), self.tablet[who], phone)
         device = np.where(at_terminal, self.terminal[who], device)
+
+        reset = (pick < 0.09) & (away == NONE)
+        device = np.where(reset, self.browsers[who, np.asarray(day) // _BROWSER_LIFE_DAYS % BROWSERS], device)
 
         where = rng.random(len(who))
         ip = np.where(where < 0.5, self.home_ip[who], self.mobile_ip[who])
@@ -115,6 +122,7 @@ def hand_out_gear(
         next_phone=next_phone,
         phone_change=np.where(changes, change, np.inf),
         tablet=devices.new(households.count)[households.of],
+        browsers=devices.new(count * BROWSERS).reshape(count, BROWSERS),
         terminal=np.where(uses, terminal_device[at], NONE),
         terminal_ip=np.where(uses, terminal_ip[at], NONE),
         home_ip=ips.new(households.count)[households.of],
@@ -130,7 +138,7 @@ def _carrier(
     size = np.maximum(np.bincount(city, minlength=len(cities)) // _PEOPLE_PER_CARRIER_ADDRESS, 1)
     first = np.concatenate([[0], np.cumsum(size)])
     pool = ips.new(int(first[-1]))
-    return pool[first[city] + (rng.random(len(city)) * size[city]).astype(np.int64)]
+    return np.asarray(pool[first[city] + (rng.random(len(city)) * size[city]).astype(np.int64)])
 
 
 def _networks(rng: np.random.Generator, ips: Numbers, employer: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -65,7 +65,7 @@ def _draw(
     row = profile * 2 + weekend
     slot = np.searchsorted(table, row + rng.random(len(row)), side="right") - row * _SLOTS
     slot = np.clip(slot, 0, _SLOTS - 1)
-    return ((slot + rng.random(len(row))) * (DAY // _SLOTS)).astype(np.int64)
+    return np.asarray((slot + rng.random(len(row))) * (DAY // _SLOTS), dtype=np.int64)
 
 
 def usual_hours(

@@ -84,7 +84,7 @@ class Merchants:
     @property
     def online(self) -> NDArray[np.bool_]:
         """Whether each merchant sells online only."""
-        return self.city == _ONLINE_CITY
+        return np.asarray(self.city == _ONLINE_CITY)
 
     def amounts(
         self, rng: np.random.Generator, merchant: NDArray[np.int64], taste: NDArray[np.float64]
@@ -180,4 +180,4 @@ class Market:
         low, high = self._edge[shop_city + 1], self._edge[shop_city + 2]
         at = low + rng.random(len(city)) * (high - low)
         found = np.searchsorted(self._cumulative, at, side="right")
-        return self._order[np.minimum(found, len(self._order) - 1)]
+        return np.asarray(self._order[np.minimum(found, len(self._order) - 1)])

@@ -54,7 +54,7 @@ def _activity(world: Society, rows: float) -> float:
     """Return how many purchases a day an average account must make for a world of so many rows."""
     people = world.people
     open_days = world.days - np.clip(people.opened, 0, world.days)
-    standing = _STANDING_PER_ACCOUNT_DAY * open_days.sum()
+    standing = _STANDING_PER_ACCOUNT_DAY * float(open_days.sum())
     weekly = (5 + 2 * people.weekend) / 7
     purchases = float((people.rate * weekly * open_days).sum()) * _PER_PURCHASE
     return max((rows * (1 - FRAUD_SHARE) - standing) / purchases, 0.02)

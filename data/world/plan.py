@@ -18,6 +18,7 @@ FRAUD_SHARE = 0.011
 LEAST_RINGS = 3
 """Rings in a world too small to deserve any."""
 _ACCOUNTS_FOR_FULL_RINGS = 800
+_UNEVEN = 12.0
 
 RingMaker = Callable[[np.random.Generator, Crew], Batch]
 """Plans the frauds of a ring, marked as such, and the honest payments that go with them."""
@@ -67,10 +68,10 @@ def _plan_rings(
 ) -> tuple[list[Batch], list[Ring]]:
     rng = stream(seed, "rings")
     scale = float(np.clip(len(recruits.opened) / _ACCOUNTS_FOR_FULL_RINGS, 0.5, 1.0))
-    quota = {kind: share * frauds for kind, (share, _) in scenarios.items()}
+    quota = _quota(rng, scenarios, frauds)
     batches: list[Batch] = []
     rings: list[Ring] = []
-    while max(quota.values()) > 0 or len(rings) < LEAST_RINGS:
+    while sum(quota.values()) > 0 or len(rings) < LEAST_RINGS:
         kind = _furthest_behind(quota)
         day, length = _span(rng, days)
         crew = Crew(recruits, day, length, scale)
@@ -89,14 +90,28 @@ def _plan_solo(
     seed: int, days: int, scenarios: Mapping[str, tuple[float, SoloMaker]], frauds: float
 ) -> list[Batch]:
     rng = stream(seed, "solo frauds")
-    quota = {kind: share * frauds for kind, (share, _) in scenarios.items()}
+    quota = _quota(rng, scenarios, frauds)
     batches: list[Batch] = []
-    while max(quota.values()) > 0:
+    while sum(quota.values()) > 0:
         kind = _furthest_behind(quota)
         batch = scenarios[kind][1](rng, int(rng.integers(days))).between(0, days * DAY)
         quota[kind] -= int((batch.kind != LEGITIMATE).sum())
         batches.append(batch)
     return batches
+
+
+def _quota(
+    rng: np.random.Generator,
+    scenarios: Mapping[str, tuple[float, RingMaker]] | Mapping[str, tuple[float, SoloMaker]],
+    frauds: float,
+) -> dict[str, float]:
+    """Return the frauds wanted of each kind, a little uneven so that small worlds differ in what they hold."""
+    wanted = {kind: share * frauds for kind, (share, _) in scenarios.items()}
+    uneven = rng.uniform(-1, 1, len(wanted)) * _UNEVEN
+    return {
+        kind: number + more
+        for (kind, number), more in zip(wanted.items(), uneven - uneven.mean(), strict=True)
+    }
 
 
 def _furthest_behind(quota: Mapping[str, float]) -> str:

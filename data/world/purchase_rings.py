@@ -53,7 +53,10 @@ def shared_device(world: Society, rng: np.random.Generator, crew: Crew) -> Batch
 
 
 def merchant_block(world: Society, rng: np.random.Generator, crew: Crew) -> Batch:
-    """Let a block of buyers buy at nearly all of a few merchants, from their own devices, to feign popularity."""
+    """Let a block of buyers buy at nearly all of a few merchants, from their own devices, to feign popularity.
+
+    Some of it comes through two shared addresses.
+    """
     members = crew.members(rng, 6, 15)
     city = int(world.people.city[members[0]])
     shops = modest_merchants(world, rng, crew.day, city, int(rng.integers(2, 5)))
@@ -61,8 +64,12 @@ def merchant_block(world: Society, rng: np.random.Generator, crew: Crew) -> Batc
     pairs = np.argwhere(rng.random((len(members), len(shops))) < 0.75)
     pairs = np.repeat(pairs, rng.integers(1, 3, len(pairs)), axis=0)
     who = members[pairs[:, 0]]
-    time = spread(world, rng, who, crew.day, crew.length)
-    return marked(_at(world, rng, who, shops[pairs[:, 1]], time), "merchant_block")
+    time = spread(world, rng, who, crew.day, 2 + crew.length // 2)
+    bought = _at(world, rng, who, shops[pairs[:, 1]], time)
+    farm = world.gear.ips.new(2)
+    farmed = (bought.channel == ONLINE) & (rng.random(len(who)) < 0.3)
+    bought = replace(bought, ip=np.where(farmed, rng.choice(farm, len(who)), bought.ip).astype(np.int32))
+    return marked(bought, "merchant_block")
 
 
 def bust_out(world: Society, rng: np.random.Generator, crew: Crew) -> Batch:

@@ -110,10 +110,12 @@ def withdraw(
     who: NDArray[np.int64],
     time: NDArray[np.int64],
     city: NDArray[np.int64],
+    wanted: NDArray[np.float64] | None = None,
 ) -> Batch:
-    """Let people draw cash, in twenties, at the machine of a city."""
+    """Let people draw cash, in twenties, at the machine of a city: sums near ``wanted``, else usual ones."""
     machine = world.merchants.cash_machine[city]
-    amount = np.maximum(np.round(np.exp(4.4 + 0.6 * rng.standard_normal(len(who))) / 20), 1) * 20
+    about = np.exp(4.4 + 0.6 * rng.standard_normal(len(who))) if wanted is None else wanted
+    amount = np.maximum(np.round(about / 20), 1) * 20
     noise = rng.normal(0, 0.05, (2, len(who)))
     return Batch.of(
         time,

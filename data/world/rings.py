@@ -60,6 +60,7 @@ class Crew:
     devices: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     insiders: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     """Members that could not be recruited like others, such as officials."""
+    _boss: int = NONE
 
     def members(self, rng: np.random.Generator, least: int, most: int) -> NDArray[np.int64]:
         """Recruit between ``least`` and ``most`` people (inclusive; fewer, but 3 at least, in small worlds)."""
@@ -75,8 +76,10 @@ class Crew:
         return drawn
 
     def boss(self, rng: np.random.Generator) -> int:
-        """Recruit one more person."""
-        return int(self.recruits.draw(rng, self.day, 1)[0])
+        """Return the person behind the ring, who is no other member."""
+        if self._boss == NONE:
+            self._boss = int(self.recruits.draw(rng, self.day, 1)[0])
+        return self._boss
 
     def collude(
         self,

@@ -49,7 +49,7 @@ class Society:
         self, day: NDArray[np.int64] | int, local: NDArray[np.int64], city: NDArray[np.int64]
     ) -> NDArray[np.int64]:
         """Turn local times of day into world time, kept inside the same UTC day."""
-        return np.asarray(day) * DAY + (local - self.cities.utc_offset[city] * HOUR) % DAY
+        return np.asarray(np.asarray(day) * DAY + (local - self.cities.utc_offset[city] * HOUR) % DAY)
 
     def whereabouts(
         self, rng: np.random.Generator, who: NDArray[np.int64], city: NDArray[np.int64]

@@ -28,11 +28,11 @@ def mule_fan_in(world: Society, rng: np.random.Generator, crew: Crew) -> Batch:
         taking_part = payers[rng.random(len(payers)) < 0.75]
         time = spread(world, rng, taking_part, day, int(rng.integers(1, 5)))
         hub = np.full(len(taking_part), mule)
-        batches.append(transfer(world, rng, taking_part, hub, time, sums(rng, len(time))))
-        emptied = hub[: len(hub) // 3]
-        if len(emptied):
-            when = next_usual_time(world, rng, emptied, rng.choice(time, len(emptied)), 0.7)
-            batches.append(_out(world, rng, emptied, when, crew))
+        amount = sums(rng, len(time))
+        batches.append(transfer(world, rng, taking_part, hub, time, amount))
+        emptied = rng.random(len(hub)) < 0.35
+        when = next_usual_time(world, rng, hub[emptied], time[emptied], 0.6)
+        batches.append(_out(world, rng, hub[emptied], when, 2 * amount[emptied], crew))
     return _controlled(world, rng, marked(Batch.join(batches), "mule_fan_in"), crew)
 
 
@@ -44,12 +44,12 @@ def mule_fan_out(world: Society, rng: np.random.Generator, crew: Crew) -> Batch:
     for day in _campaigns(rng, crew, 3):
         paid = mules[rng.random(len(mules)) < 0.75]
         source = np.full(len(paid), payer)
-        time = spread(world, rng, source, day, int(rng.integers(1, 4)))
-        batches.append(transfer(world, rng, source, paid, time, sums(rng, len(time))))
+        time = spread(world, rng, source, day, int(rng.integers(1, 3)))
+        amount = sums(rng, len(time))
+        batches.append(transfer(world, rng, source, paid, time, amount))
         draws = rng.random(len(paid)) < 0.45
-        if draws.any():
-            when = next_usual_time(world, rng, paid[draws], time[draws], 0.8)
-            batches.append(_out(world, rng, paid[draws], when, crew))
+        when = next_usual_time(world, rng, paid[draws], time[draws], 0.5)
+        batches.append(_out(world, rng, paid[draws], when, 0.95 * amount[draws], crew))
     return _controlled(world, rng, marked(Batch.join(batches), "mule_fan_out"), crew)
 
 
@@ -75,12 +75,12 @@ def round_trip(world: Society, rng: np.random.Generator, crew: Crew) -> Batch:
     batches = []
     for day in _campaigns(rng, crew, 6):
         time = spread(world, rng, members[:1], day, 1)
-        amount = np.maximum(sums(rng, 1) * 1.3, 5.0)
+        amount = float(np.maximum(sums(rng, 1)[0] * 1.3, 5.0))
         for payer, payee in zip(members, np.roll(members, -1), strict=True):
             pair = np.array([payer]), np.array([payee])
-            batches.append(transfer(world, rng, *pair, time, np.round(amount, 2)))
+            batches.append(transfer(world, rng, *pair, time, np.array([round(amount, 2)])))
             time = next_usual_time(world, rng, pair[1], time, 0.4)
-            amount = amount * rng.uniform(0.95, 0.99)
+            amount *= float(rng.uniform(0.95, 0.99))
     return marked(Batch.join(batches), "round_trip")
 
 
@@ -92,15 +92,19 @@ def _campaigns(rng: np.random.Generator, crew: Crew, most: int) -> NDArray[np.in
 
 
 def _out(
-    world: Society, rng: np.random.Generator, who: NDArray[np.int64], time: NDArray[np.int64], crew: Crew
+    world: Society,
+    rng: np.random.Generator,
+    who: NDArray[np.int64],
+    time: NDArray[np.int64],
+    amount: NDArray[np.float64],
+    crew: Crew,
 ) -> Batch:
     """Take money out of the ring: cash, or a transfer to the person behind it."""
     cash = rng.random(len(who)) < 0.6
-    drawn = withdraw(world, rng, who[cash], time[cash], world.people.city[who[cash]])
-    others = who[~cash]
-    boss = np.full(len(others), crew.boss(rng))
-    sent = transfer(world, rng, others, boss, time[~cash], sums(rng, len(others)))
-    return Batch.join([drawn, sent])
+    drawn = withdraw(world, rng, who[cash], time[cash], world.people.city[who[cash]], amount[cash])
+    boss = np.full(int((~cash).sum()), crew.boss(rng))
+    kept = np.maximum(np.round(amount[~cash], 2), 1.0)
+    return Batch.join([drawn, transfer(world, rng, who[~cash], boss, time[~cash], kept)])
 
 
 def _controlled(world: Society, rng: np.random.Generator, batch: Batch, crew: Crew) -> Batch:

@@ -64,9 +64,10 @@ class Underworld:
 
 
 def victims(world: Society, rng: np.random.Generator, day: int, count: int) -> NDArray[np.int64]:
-    """Draw different people whose accounts are open on a day."""
+    """Draw different people whose accounts are open on a day; who pays often falls victim often."""
     people = np.flatnonzero((world.people.opened <= day) & ~world.people.is_employer)
-    return rng.choice(people, min(count, len(people)), replace=False)
+    weight = world.people.rate[people] / world.people.rate[people].sum()
+    return rng.choice(people, min(count, len(people)), replace=False, p=weight)
 
 
 def modest_merchants(
@@ -76,7 +77,7 @@ def modest_merchants(
     merchants = world.merchants
     there = ((merchants.city == city) | merchants.online) & (merchants.opened <= day)
     pool = np.flatnonzero(there & (merchants.popularity > 0))
-    modest = pool[merchants.popularity[pool] <= np.quantile(merchants.popularity[pool], 0.7)]
+    modest = pool[merchants.popularity[pool] <= np.quantile(merchants.popularity[pool], 0.55)]
     return rng.choice(modest, min(count, len(modest)), replace=False)
 
 

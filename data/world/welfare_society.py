@@ -213,4 +213,4 @@ def _phases(rng: np.random.Generator, district: NDArray[np.int64]) -> NDArray[np
     """Let each scheme pay a district on a few days of its period, so that a village is paid together."""
     waves = rng.integers(3, size=(len(district), len(SCHEMES)))
     start = rng.integers(0, 10_000, size=(len(DISTRICTS), len(SCHEMES)))
-    return (start[district] + 2 * waves) % np.array([s.period for s in SCHEMES])
+    return np.asarray((start[district] + 2 * waves) % np.array([s.period for s in SCHEMES]))
