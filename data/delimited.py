@@ -46,7 +46,8 @@ _FOREIGN = {
 class DelimitedFile:
     """A delimited text file; see ``data.blocks.TableFile``.
 
-    ``names`` gives the columns of a file without a header line. Any Python text encoding will do. Raises InputError
+    ``names`` gives the columns of a file without a header line; ``number_repeats`` tells columns of one name apart as
+    Account, Account.1, … instead of refusing them. Any Python text encoding will do. Raises InputError
     where the file is missing, empty, of another format, or its header cannot be read.
     """
 
@@ -57,6 +58,7 @@ class DelimitedFile:
         delimiter: str = ",",
         encoding: str = "utf-8",
         names: Sequence[str] | None = None,
+        number_repeats: bool = False,
     ) -> None:
         check_file(path)
         self.path = path
@@ -64,6 +66,7 @@ class DelimitedFile:
         self.encoding = _known_encoding(encoding)
         self.size = path.stat().st_size
         self._has_header = names is None
+        self._number_repeats = number_repeats
         self.names: Sequence[str] = self._read_header() if names is None else list(names)
 
     def blocks(self, wanted: Collection[str], letters: DeadLetterFile) -> Iterator[Block]:
@@ -160,6 +163,11 @@ class DelimitedFile:
             names = [name.strip() for name in self._split(line)]
         except RecordError as error:
             raise InputError(f"{self.path}: header line {error.reason}; is it delimited text?") from None
+        if self._number_repeats:
+            names = [
+                f"{name}.{n}" if (n := names[:place].count(name)) else name
+                for place, name in enumerate(names)
+            ]
         twice = sorted({name for name in names if name and names.count(name) > 1})
         if twice:
             raise InputError(f"{self.path}: the header names {twice[0]!r} twice; rename one")

@@ -108,7 +108,8 @@ def known_at(frame: pd.DataFrame, time: datetime | int) -> NDArray[np.int8]:
 
 def microseconds(times: pd.Series[pd.Timestamp]) -> NDArray[np.int64]:
     """[n] microseconds since 1970 of a UTC column, without a copy where it is in microseconds already."""
-    return pd.DatetimeIndex(times).as_unit("us").asi8
+    index = pd.DatetimeIndex(times)
+    return (index if index.unit == "us" else index.as_unit("us")).asi8
 
 
 def _to_microseconds(time: datetime) -> int:

@@ -1,0 +1,1 @@
+"""Public data sets in the canonical schema, one module a source."""
