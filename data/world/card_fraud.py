@@ -60,10 +60,10 @@ def burst(world: Society, underworld: Underworld, rng: np.random.Generator, day:
 
 
 def off_hours(world: Society, underworld: Underworld, rng: np.random.Generator, day: int) -> Batch:
-    """Pay at hours at which the holder sleeps, over one to four nights."""
+    """Pay at hours at which the holder sleeps, in one night or two."""
     gang = underworld.gang(world, rng)
     who = np.repeat(victims(world, rng, day, 1), int(rng.integers(3, 8)))
-    nights = day + rng.integers(int(rng.integers(1, 5)), size=len(who))
+    nights = day + rng.integers(int(rng.integers(1, 3)), size=len(who))
     local = quiet_hours(rng, world.people.profile[who], world.calendar.weekend(nights))
     time = world.at_local(nights, local, world.people.city[who])
     bought = buy(
@@ -71,7 +71,7 @@ def off_hours(world: Society, underworld: Underworld, rng: np.random.Generator, 
         market_on(world, day),
         rng,
         who,
-        np.minimum(time, (day + 5) * DAY - HOUR),
+        np.minimum(time, (day + 3) * DAY - HOUR),
         world.people.city[who],
     )
     return marked(through_gang(world, rng, bought, gang, np.full(len(who), rng.random() < 0.5)), "off_hours")

@@ -52,6 +52,7 @@ CATEGORIES: tuple[Category, ...] = (
 _ATM = "6011"
 _SUBSCRIPTION = ("4899", "5818", "4814", "8398")
 _ONLINE_CITY = -1
+_BLIND = 0.16
 
 
 @dataclass(slots=True)
@@ -71,6 +72,8 @@ class Merchants:
     popularity: NDArray[np.float64]
     opened: NDArray[np.float64]
     """Day of opening, negative for before the start."""
+    blind: NDArray[np.bool_]
+    """Whether the merchant passes on neither device nor address."""
     cash_machine: NDArray[np.int64]
     """[cities] a cash machine in each city."""
     marketplace: int
@@ -131,6 +134,7 @@ def found_merchants(rng: np.random.Generator, cities: Cities, accounts: int, day
         spread=np.array([c.spread for c in CATEGORIES])[category],
         popularity=_popularity(rng, category, city, marketplace),
         opened=opened,
+        blind=rng.random(total) < _BLIND,
         cash_machine=np.arange(count, total),
         marketplace=marketplace,
         subscription=_billers(category, city),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
+import numpy as np
+
 from data.world.account_fraud import account_takeover, refund_abuse, unusual_amount
+from data.world.batch import Batch
 from data.world.card_fraud import burst, card_testing, off_hours, stolen_card
 from data.world.plan import FraudPlan, plan_frauds
 from data.world.purchase_rings import bust_out, merchant_block, shared_device
-from data.world.rings import Recruits
+from data.world.rings import Crew, Recruits
 from data.world.society import Society
 from data.world.streams import stream
 from data.world.transfer_rings import mule_fan_in, mule_fan_out, round_trip, scatter_gather
@@ -48,8 +52,18 @@ def plan_payment_frauds(world: Society, frauds: float) -> FraudPlan:
         seed=world.seed,
         days=world.days,
         recruits=Recruits(people.opened, people.city, ~people.is_employer),
-        rings={kind: (share, partial(make, world)) for kind, (share, make) in _RINGS.items()},
+        rings={kind: (share, partial(_seen, make, world)) for kind, (share, make) in _RINGS.items()},
         ring_frauds=frauds * _RING_SHARE,
         solo={kind: (share, partial(make, world, underworld)) for kind, (share, make) in _SOLO.items()},
         solo_frauds=single,
     )
+
+
+def _seen(
+    make: Callable[[Society, np.random.Generator, Crew], Batch],
+    world: Society,
+    rng: np.random.Generator,
+    crew: Crew,
+) -> Batch:
+    """Plan a ring as it will be recorded, so that its truth names no device that nobody saw."""
+    return world.seen(make(world, rng, crew))

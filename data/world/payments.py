@@ -47,7 +47,7 @@ class Payments:
         """Return the transactions of a day in time order."""
         makers = (everyday, everyday_transfers, standing_payments, gatherings)
         made = [make(self._world, day, stream(self.seed, make.__name__, day)) for make in makers]
-        return self._backlog.due(day, Batch.join([*made, self._plan.on(day)]))
+        return self._world.seen(self._backlog.due(day, Batch.join([*made, self._plan.on(day)])))
 
 
 def _activity(world: Society, rows: float) -> float:

@@ -20,7 +20,7 @@ def shared_device(world: Society, rng: np.random.Generator, crew: Crew) -> Batch
     """Let members buy at a colluding merchant from a few shared devices, which they also use for real purchases."""
     members = crew.members(rng, 4, 11)
     city = int(world.people.city[members[0]])
-    shop = modest_merchants(world, rng, crew.day, city, 1)
+    shop = modest_merchants(world, rng, crew.day, city, 1, seeing=True)
     devices = _ring_devices(world, rng, members, 1 + len(members) // 4)
     ips = np.concatenate([world.gear.ips.new(1), rng.choice(world.gear.mobile_ip, 2)])
     crew.collude(merchants=shop, devices=devices)

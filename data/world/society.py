@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data.world.batch import DAY, HOUR, NONE
+from data.world.batch import DAY, HOUR, NONE, Batch
 from data.world.gear import Gear, hand_out_gear
 from data.world.habits import Calendar
 from data.world.households import form_households
@@ -50,6 +50,11 @@ class Society:
     ) -> NDArray[np.int64]:
         """Turn local times of day into world time, kept inside the same UTC day."""
         return np.asarray(np.asarray(day) * DAY + (local - self.cities.utc_offset[city] * HOUR) % DAY)
+
+    def seen(self, batch: Batch) -> Batch:
+        """Return payments as they are recorded: blind merchants pass on neither device nor address."""
+        blind = (batch.merchant != NONE) & self.merchants.blind[batch.merchant]
+        return replace(batch, device=np.where(blind, NONE, batch.device), ip=np.where(blind, NONE, batch.ip))
 
     def whereabouts(
         self, rng: np.random.Generator, who: NDArray[np.int64], city: NDArray[np.int64]

@@ -71,11 +71,15 @@ def victims(world: Society, rng: np.random.Generator, day: int, count: int) -> N
 
 
 def modest_merchants(
-    world: Society, rng: np.random.Generator, day: int, city: int, count: int
+    world: Society, rng: np.random.Generator, day: int, city: int, count: int, *, seeing: bool = False
 ) -> NDArray[np.int64]:
-    """Draw little-known merchants that are open on a day, in a city or online."""
+    """Draw little-known merchants that are open on a day, in a city or online.
+
+    With ``seeing``, only such as pass on devices and addresses.
+    """
     merchants = world.merchants
-    there = ((merchants.city == city) | merchants.online) & (merchants.opened <= day)
+    seen = ~merchants.blind if seeing else np.ones(len(merchants), bool)
+    there = seen & ((merchants.city == city) | merchants.online) & (merchants.opened <= day)
     pool = np.flatnonzero(there & (merchants.popularity > 0))
     modest = pool[merchants.popularity[pool] <= np.quantile(merchants.popularity[pool], 0.55)]
     return rng.choice(modest, min(count, len(modest)), replace=False)
