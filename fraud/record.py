@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from fraud import record_tables as table
-from fraud.alert import Alert
+from fraud.alert import Alert, AlertState
 from fraud.database import open_engine, portions, store_errors, writing
 from fraud.dead_letter import DeadLetter
 from fraud.decision import Decision
@@ -243,7 +243,7 @@ def _ring_row(ring: Ring, batch_id: int) -> dict[str, Any]:
 
 
 def _save_alerts(connection: Connection, alerts: Iterable[Alert]) -> None:
-    """Keep the newest state of each alert, but never touch ``state``: that belongs to the investigators."""
+    """Keep the newest version of each alert; it may close an alert, all else about ``state`` is the investigators'."""
     states = sorted(alerts, key=lambda alert: alert.version)
     if not states:
         return
@@ -251,6 +251,8 @@ def _save_alerts(connection: Connection, alerts: Iterable[Alert]) -> None:
     values = {
         c.name: statement.excluded[c.name] for c in table.alerts.c if c.name not in ("alert_id", "state")
     }
+    closed = AlertState.CLOSED.value
+    values["state"] = case((statement.excluded.state == closed, closed), else_=table.alerts.c.state)
     newer = statement.excluded.version > table.alerts.c.version
     connection.execute(
         statement.on_conflict_do_update(index_elements=["alert_id"], set_=values, where=newer),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -39,14 +39,18 @@ class RecordReader:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
-    def alert_queue(self, state: AlertState | None = None, limit: int = 1_000) -> list[AlertSummary]:
-        """The most urgent alerts first: by severity, then score, then the newest."""
+    def alert_queue(
+        self,
+        states: Collection[AlertState] = (AlertState.OPEN, AlertState.IN_REVIEW),
+        *,
+        limit: int = 1_000,
+    ) -> list[AlertSummary]:
+        """The most urgent alerts in the given states first: by severity, then score, then the newest."""
         columns = [alerts.c[name] for name in AlertSummary.__struct_fields__]
         query = select(*columns).order_by(
             alerts.c.severity_rank.desc(), alerts.c.score.desc(), alerts.c.last_seen.desc(), alerts.c.alert_id
         )
-        if state is not None:
-            query = query.where(alerts.c.state == state.value)
+        query = query.where(alerts.c.state.in_([state.value for state in states]))
         return [
             AlertSummary(
                 **{

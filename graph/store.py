@@ -122,11 +122,21 @@ class GraphStore:
         """
         if hops not in (1, 2):
             raise StoreError(f"graph: hops {hops} is not 1 or 2")
-        return self._read(lambda work: _around(work, NodeKey(kind, node_id), hops, fan_out, limit))
+        return self._read(lambda work: _around(work, [NodeKey(kind, node_id)], hops, fan_out, limit))
 
     def ring(self, ring_id: str, *, limit: int = 200) -> Subgraph:
         """The members of a ring, the highest scores first, and what ties them together; empty when it is unknown."""
         return self._read(lambda work: _ring(work, ring_id, limit))
+
+    def ring_surroundings(self, ring_id: str, *, fan_out: int = 12, limit: int = 200) -> Subgraph:
+        """A ring and whatever its members touch directly, at most ``fan_out`` relationships each."""
+
+        def ask(work: ManagedTransaction) -> Subgraph:
+            ring = _ring(work, ring_id, limit)
+            roles = {node.key: node.role for node in ring.nodes}
+            return _around(work, list(roles), 1, fan_out, limit, roles) if roles else ring
+
+        return self._read(ask)
 
     def totals(self) -> dict[str, tuple[int, int, float]]:
         """By relationship type: how many relationships, the transactions they stand for, and their amount."""
@@ -195,11 +205,18 @@ def _write_queries(
     return ((name, rows) for name, rows in queries if rows)
 
 
-def _around(work: ManagedTransaction, start: NodeKey, hops: int, fan_out: int, limit: int) -> Subgraph:
-    seen = {start: None}  # a dict keeps the order of discovery
+def _around(
+    work: ManagedTransaction,
+    starts: list[NodeKey],
+    hops: int,
+    fan_out: int,
+    limit: int,
+    roles: dict[NodeKey, str] | None = None,
+) -> Subgraph:
+    seen = dict.fromkeys(starts)  # a dict keeps the order of discovery
     edges: dict[tuple[NodeKey, NodeKey, str], GraphEdge] = {}
     cut: set[NodeKey] = set()
-    frontier = [start]
+    frontier = starts
     for _ in range(hops):
         reached: dict[NodeKey, None] = {}
         for kind in NodeKind:
@@ -217,7 +234,7 @@ def _around(work: ManagedTransaction, start: NodeKey, hops: int, fan_out: int, l
             cut.update(NodeKey(kind, node_id) for node_id, count in counts.items() if count >= fan_out)
         frontier = [key for key in reached if key not in seen][: limit - len(seen)]
         seen.update(dict.fromkeys(frontier))
-    nodes = _nodes(work, list(seen))
+    nodes = _nodes(work, list(seen), roles)
     known = {node.key for node in nodes}
     inside = (edge for edge in edges.values() if edge.source in known and edge.target in known)
     return Subgraph(tuple(nodes), tuple(inside), frozenset(cut & known))

@@ -149,7 +149,15 @@ def test_an_update_leaves_the_investigators_state_alone(record: Record) -> None:
     kept = record.alert(first.alert_id)
     assert kept is not None
     assert (kept.version, kept.state) == (2, AlertState.IN_REVIEW)
-    assert record.alert_queue(AlertState.OPEN) == []
+    assert record.alert_queue([AlertState.OPEN]) == []
+
+
+def test_an_update_may_close_an_alert(record: Record) -> None:
+    record.write_batch([], [], alerts=[alert(ring())])
+    closing = msgspec.structs.replace(alert(ring(version=2)), state=AlertState.CLOSED)
+    record.write_batch([], [], alerts=[closing])
+    assert record.alert_queue() == []
+    assert [row.version for row in record.alert_queue([AlertState.CLOSED])] == [2]
 
 
 def test_the_queue_puts_the_worst_first(record: Record) -> None:

@@ -1,0 +1,110 @@
+"""The investigators' pages as one Dash app, and the command that serves them."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import ExitStack
+from typing import Annotated
+
+import typer
+import waitress
+from dash import Dash
+from flask import Response, jsonify
+
+from dashboard.desk import Desk
+from dashboard.pages import alert, queue
+from dashboard.safety import check_host, is_loopback, secure
+from dashboard.shell import frame
+from fraud.errors import RingfenceError, ServiceError, StoreError
+from fraud.record import Record
+from fraud.record_reader import RecordReader
+from fraud.settings import Settings
+from graph.opening import open_graph_store
+from graph.store import GraphStore
+
+__all__ = ["command", "create_app", "serve"]
+
+log = logging.getLogger(__name__)
+
+THREADS = 8
+
+
+def create_app(
+    record: RecordReader, graph_store: GraphStore | None, *, currency: str = "USD", only_loopback: bool = True
+) -> Dash:
+    """The app over a record and a graph store; without the latter the pages draw what the record knows."""
+    app = Dash(
+        "dashboard",
+        use_pages=True,
+        pages_folder="",
+        title="Ringfence",
+        update_title="",
+        suppress_callback_exceptions=True,
+        serve_locally=True,
+    )
+    desk = Desk(record, graph_store, currency)
+    for page in (queue, alert):
+        page.register(app, desk)
+    app.layout = frame()
+    app.server.add_url_rule("/healthz", "healthz", lambda: _health(desk))
+    secure(app.server, app.csp_hashes(), only_loopback=only_loopback)
+    return app
+
+
+def serve(settings: Settings, *, host: str | None = None, port: int | None = None) -> None:
+    """Open the stores that the settings name and serve the pages until interrupted."""
+    host = host or settings.dashboard.host
+    port = settings.dashboard.port if port is None else port
+    check_host(host, settings.environment)
+    with ExitStack() as stack:
+        record = Record.open(settings.database_url.get_secret_value())
+        stack.callback(record.close)
+        graph_store: GraphStore | None = None
+        try:
+            graph_store = stack.enter_context(open_graph_store(settings))
+        except ServiceError as error:
+            log.warning("dashboard: graphs are drawn from the record: %s", error)
+        app = create_app(record, graph_store, currency=settings.currency, only_loopback=is_loopback(host))
+        server = waitress.create_server(app.server, host=host, port=port, threads=THREADS, ident="ringfence")
+        stack.callback(server.close)
+        typer.echo(f"Dashboard: http://{host}:{server.effective_port}  (Ctrl-C stops it)")
+        if not is_loopback(host):
+            log.warning("dashboard: %s can be reached from other machines and there is no sign-in yet", host)
+        server.run()
+
+
+def command(
+    host: Annotated[
+        str | None,
+        typer.Option(help="Address to listen on; default: RINGFENCE_DASHBOARD__HOST, else 127.0.0.1."),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65_535,
+            help="Port to listen on, 0 for a free one; default: RINGFENCE_DASHBOARD__PORT, else 8050.",
+        ),
+    ] = None,
+) -> None:
+    """Serve the alert queue and the alert pages to a browser on this machine.
+
+    There is no sign-in yet: outside local mode (RINGFENCE_ENVIRONMENT) only a loopback address is accepted.
+    """
+    serve(Settings.load(), host=host, port=port)
+
+
+def _health(desk: Desk) -> tuple[Response, int]:
+    """200 while the record can be read; the graph store being down leaves the pages usable."""
+    health = {"record": "ok", "graph": "off" if desk.graph is None else "ok"}
+    status = 200
+    try:
+        desk.record.runs(limit=1)
+    except RingfenceError:
+        health["record"], status = "down", 503
+    if desk.graph is not None:
+        try:
+            desk.graph.ping()
+        except StoreError:
+            health["graph"] = "down"
+    return jsonify(health), status

@@ -1,0 +1,208 @@
+"""A subgraph as elements for the canvas, and how they look: shape says the kind, colour and sign say the standing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from dashboard.words import KIND_WORDS, count, money, short_id
+from fraud.decision import Outcome
+from fraud.record_rows import DecidedTransaction
+from fraud.ring import NodeKind, RingMember
+from graph.subgraph import GraphEdge, GraphNode, NodeKey, Subgraph
+
+__all__ = ["LAYOUT", "STANDINGS", "STYLES", "elements", "from_record", "node_key"]
+
+STANDINGS = {"flagged": "▲", "suspicious": "◆", "neutral": ""}
+"""Sign before the label of a node by its standing."""
+
+SHAPES = {
+    NodeKind.ACCOUNT: "ellipse",
+    NodeKind.MERCHANT: "round-rectangle",
+    NodeKind.DEVICE: "hexagon",
+    NodeKind.IP: "triangle",
+}
+
+TIE_WORDS = {"PAID": "paid", "USES": "used device", "FROM": "came from IP"}
+
+THINNEST, THICKEST = 1.2, 9.0
+
+LAYOUT = {
+    "name": "cose",
+    "animate": False,
+    "randomize": False,
+    "fit": True,
+    "padding": 34,
+    "idealEdgeLength": 90,
+    "nodeRepulsion": 14_000,
+    "nodeOverlap": 24,
+    "gravity": 0.6,
+    "numIter": 1_200,
+}
+
+
+def node_key(element_id: str) -> NodeKey:
+    """The node that an element of the canvas stands for."""
+    kind, _, node_id = element_id.partition(":")
+    return NodeKey(NodeKind(kind), node_id)
+
+
+def elements(subgraph: Subgraph, flagged: Collection[NodeKey]) -> list[dict[str, Any]]:
+    """Nodes, then edges; ``flagged`` are the members of the alert."""
+    most = max((edge.amount for edge in subgraph.edges), default=0.0)
+    return [
+        *(_node(node, node.key in flagged, node.key in subgraph.cut) for node in subgraph.nodes),
+        *(_edge(edge, most) for edge in subgraph.edges),
+    ]
+
+
+def from_record(members: Iterable[RingMember], evidence: Iterable[DecidedTransaction]) -> Subgraph:
+    """What the record alone can draw: the members, and what the evidence shows between its ends."""
+    ties: dict[tuple[NodeKey, NodeKey, str], list[DecidedTransaction]] = {}
+    at_node: dict[NodeKey, list[DecidedTransaction]] = {}
+    roles = {NodeKey(member.kind, member.member_id): member.role for member in members}
+    for transaction in evidence:
+        payer = NodeKey(NodeKind.ACCOUNT, transaction.account_id)
+        at_node.setdefault(payer, []).append(transaction)
+        for kind, end, tie in (
+            (NodeKind.MERCHANT, transaction.merchant_id, "PAID"),
+            (NodeKind.ACCOUNT, transaction.counterparty_id, "PAID"),
+            (NodeKind.DEVICE, transaction.device_id, "USES"),
+            (NodeKind.IP, transaction.ip, "FROM"),
+        ):
+            if end is not None:
+                at_node.setdefault(NodeKey(kind, end), []).append(transaction)
+                ties.setdefault((payer, NodeKey(kind, end), tie), []).append(transaction)
+    keys = dict.fromkeys([*roles, *at_node])
+    return Subgraph(
+        nodes=tuple(_summed_node(key, at_node.get(key, []), roles.get(key, "")) for key in keys),
+        edges=tuple(
+            GraphEdge(
+                source=source,
+                target=target,
+                type=tie,
+                count=len(seen),
+                amount=sum(t.amount for t in seen),
+                first=min(t.event_time for t in seen),
+                last=max(t.event_time for t in seen),
+            )
+            for (source, target, tie), seen in ties.items()
+        ),
+    )
+
+
+def _summed_node(key: NodeKey, seen: list[DecidedTransaction], role: str) -> GraphNode:
+    times = [t.event_time for t in seen]
+    return GraphNode(
+        key=key,
+        transactions=len(seen),
+        held=sum(t.outcome not in (None, Outcome.APPROVE) for t in seen),
+        worst=max((t.score or 0.0 for t in seen), default=0.0),
+        first=min(times, default=None),
+        last=max(times, default=None),
+        role=role,
+    )
+
+
+def _node(node: GraphNode, is_flagged: bool, is_cut: bool) -> dict[str, Any]:
+    standing = "flagged" if is_flagged else "suspicious" if node.held or node.rings else "neutral"
+    kind, node_id = node.key.kind, node.key.node_id
+    more = " +" if is_cut else ""
+    return {
+        "data": {
+            "id": f"{kind.value}:{node_id}",
+            "label": f"{STANDINGS[standing]} {short_id(node_id)}{more}".strip(),
+            "title": f"{KIND_WORDS[kind]} {node_id}, {count(node.transactions, 'transaction')}",
+        },
+        "classes": f"{kind.value} {standing}",
+    }
+
+
+def _edge(edge: GraphEdge, most: float) -> dict[str, Any]:
+    # Thickness goes with the logarithm of money, as sums span orders of magnitude.
+    share = math.log1p(edge.amount) / math.log1p(most) if most > 0 else 0.0
+    return {
+        "data": {
+            "id": f"{edge.type}:{edge.source.kind.value}:{edge.source.node_id}>{edge.target.node_id}",
+            "source": f"{edge.source.kind.value}:{edge.source.node_id}",
+            "target": f"{edge.target.kind.value}:{edge.target.node_id}",
+            "width": round(THINNEST + (THICKEST - THINNEST) * share**3, 2),
+            "label": f"{TIE_WORDS[edge.type]} {count(edge.count, 'time')}, {money(edge.amount)}",
+        },
+        "classes": edge.type.lower(),
+    }
+
+
+def _style(ink: str, paper: str, line: str, fills: dict[str, tuple[str, str]]) -> list[dict[str, Any]]:
+    node = {
+        "label": "data(label)",
+        "width": 34,
+        "height": 34,
+        "font-size": 10,
+        "font-family": "system-ui, sans-serif",
+        "color": ink,
+        "text-valign": "bottom",
+        "text-margin-y": 4,
+        "text-background-color": paper,
+        "text-background-opacity": 0.85,
+        "text-background-padding": 2,
+        "border-width": 2,
+        "min-zoomed-font-size": 6,
+    }
+    edge = {
+        "width": "data(width)",
+        "line-color": line,
+        "curve-style": "bezier",
+        "opacity": 0.75,
+        "target-arrow-color": line,
+    }
+    return [
+        {"selector": "node", "style": node},
+        {"selector": "edge", "style": edge},
+        {"selector": "edge.paid", "style": {"target-arrow-shape": "triangle", "arrow-scale": 0.8}},
+        {"selector": "edge.uses, edge.from", "style": {"line-style": "dashed"}},
+        *({"selector": f".{kind.value}", "style": {"shape": shape}} for kind, shape in SHAPES.items()),
+        *(
+            {"selector": f".{standing}", "style": {"background-color": fill, "border-color": border}}
+            for standing, (fill, border) in fills.items()
+        ),
+        {"selector": ".flagged", "style": {"width": 42, "height": 42, "border-width": 3}},
+        {"selector": ":selected", "style": {"border-color": "#4263eb", "border-width": 5}},
+        {
+            "selector": "edge:selected",
+            "style": {
+                "label": "data(label)",
+                "font-size": 10,
+                "color": ink,
+                "text-background-color": paper,
+                "text-background-opacity": 0.9,
+                "line-color": "#4263eb",
+            },
+        },
+    ]
+
+
+STYLES = {
+    "light": _style(
+        ink="#212529",
+        paper="#ffffff",
+        line="#868e96",
+        fills={
+            "flagged": ("#fa5252", "#a51111"),
+            "suspicious": ("#fab005", "#8a5a00"),
+            "neutral": ("#dee2e6", "#6c757d"),
+        },
+    ),
+    "dark": _style(
+        ink="#f1f3f5",
+        paper="#242424",
+        line="#868e96",
+        fills={
+            "flagged": ("#fa5252", "#ffc9c9"),
+            "suspicious": ("#fab005", "#ffec99"),
+            "neutral": ("#5c636a", "#adb5bd"),
+        },
+    ),
+}
+"""Stylesheet by colour scheme."""

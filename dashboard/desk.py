@@ -1,0 +1,41 @@
+"""What the pages read from, and how they say that it cannot be read."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import dash_mantine_components as dmc
+
+from fraud.errors import RingfenceError
+from fraud.record_reader import RecordReader
+from graph.store import GraphStore
+
+__all__ = ["Desk", "notice", "trouble"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The stores behind the pages; without a graph the pages draw what the record knows."""
+
+    record: RecordReader
+    graph: GraphStore | None
+    currency: str
+
+
+def notice(title: str, text: str, *, colour: str = "gray") -> Any:
+    """A calm box that says what there is to know and what to do."""
+    return dmc.Alert(text, title=title, color=colour, variant="light", radius="md")
+
+
+def trouble(error: RingfenceError) -> Any:
+    """A store cannot be read: said in one line, told to the log."""
+    log.warning("page: %s", error)
+    return notice(
+        "This part cannot be shown now",
+        f"{error}. The page tries again when it is opened anew.",
+        colour="red",
+    )

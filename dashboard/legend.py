@@ -1,0 +1,53 @@
+"""What the shapes and colours of the canvas mean."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from dash import html
+
+__all__ = ["legend"]
+
+SHAPES = (
+    ("Account", '<circle cx="7" cy="7" r="5.5"/>'),
+    ("Merchant", '<rect x="1.5" y="1.5" width="11" height="11" rx="3"/>'),
+    ("Device", '<polygon points="3.5,1 10.5,1 14,7 10.5,13 3.5,13 0,7"/>'),
+    ("IP address", '<polygon points="7,1 13.5,13 0.5,13"/>'),
+)
+STANDINGS = (
+    ("▲ In this alert", "#fa5252"),
+    ("◆ Suspicious elsewhere", "#fab005"),
+    ("Nothing known", "#ced4da"),
+)
+
+
+def legend() -> Any:
+    """One line below the canvas."""
+    shapes = [_item(name, _picture(shape, "none", "#868e96")) for name, shape in SHAPES]
+    standings = [_item(name, _picture(SHAPES[0][1], fill, fill)) for name, fill in STANDINGS]
+    lines = [
+        _item(
+            "Payment, thicker for more money",
+            _picture('<line x1="0" y1="7" x2="14" y2="7"/>', "none", "#868e96"),
+        ),
+        _item(
+            "Uses device or address",
+            _picture('<line x1="0" y1="7" x2="14" y2="7" stroke-dasharray="3 2"/>', "none", "#868e96"),
+        ),
+    ]
+    return html.Div(
+        [*shapes, *standings, *lines], className="legend", role="note", **{"aria-label": "Legend"}
+    )
+
+
+def _item(name: str, picture: str) -> Any:
+    return html.Span([html.Img(src=picture, alt="", width=14, height=14), name], className="legend-item")
+
+
+def _picture(shape: str, fill: str, stroke: str) -> str:
+    svg = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 14 14" fill="{fill}" stroke="{stroke}" '
+        f'stroke-width="1.6">{shape}</svg>'
+    )
+    return f"data:image/svg+xml,{quote(svg)}"

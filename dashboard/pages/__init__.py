@@ -1,0 +1,1 @@
+"""The pages, one a file; each gives ``register``, which adds it to an app."""

@@ -1,0 +1,89 @@
+"""Numbers, times and codes as people read them on the pages."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from fraud.alert import Severity
+from fraud.decision import Outcome
+from fraud.ring import NodeKind
+
+__all__ = [
+    "KIND_WORDS",
+    "OUTCOME_COLOURS",
+    "SEVERITY_COLOURS",
+    "SEVERITY_SIGNS",
+    "count",
+    "moment",
+    "money",
+    "pattern",
+    "percent",
+    "severity",
+    "short_id",
+]
+
+SEVERITY_SIGNS = {
+    Severity.LOW: "○",
+    Severity.MEDIUM: "●",
+    Severity.HIGH: "▲",
+    Severity.CRITICAL: "◆",
+}
+"""A shape beside each severity, so that colour is never the only sign."""
+
+SEVERITY_COLOURS = {
+    Severity.LOW: "gray",
+    Severity.MEDIUM: "blue",
+    Severity.HIGH: "orange",
+    Severity.CRITICAL: "red",
+}
+
+OUTCOME_COLOURS = {Outcome.APPROVE: "gray", Outcome.REVIEW: "orange", Outcome.BLOCK: "red"}
+
+KIND_WORDS = {
+    NodeKind.ACCOUNT: "Account",
+    NodeKind.MERCHANT: "Merchant",
+    NodeKind.DEVICE: "Device",
+    NodeKind.IP: "IP address",
+}
+
+LONGEST_ID = 14
+
+
+def severity(of: Severity) -> str:
+    """Sign and word."""
+    return f"{SEVERITY_SIGNS[of]} {of.value.capitalize()}"
+
+
+def money(amount: float, currency: str = "") -> str:
+    """Whole units with thousands separated; cents below a hundred."""
+    number = f"{amount:,.2f}" if abs(amount) < 100 else f"{amount:,.0f}"
+    return f"{number} {currency}".strip()
+
+
+def percent(share: float) -> str:
+    """A probability; the ends stay told apart from 0 and 1."""
+    if 0 < share < 0.001:
+        return "< 0.1 %"
+    if 0.999 < share < 1:
+        return "> 99.9 %"
+    return f"{share * 100:.1f} %"
+
+
+def count(number: int, noun: str) -> str:
+    """``1 account``, ``1,024 accounts``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def moment(of: datetime | None) -> str:
+    """Day and time, UTC."""
+    return "–" if of is None else f"{of:%Y-%m-%d %H:%M}"
+
+
+def pattern(kind: str) -> str:
+    """``shared_device`` as ``Shared device``."""
+    return kind.replace("_", " ").replace("-", " ").strip().capitalize() or "–"
+
+
+def short_id(node_id: str) -> str:
+    """An id that fits a label: its beginning, where tokens already differ."""
+    return node_id if len(node_id) <= LONGEST_ID else f"{node_id[: LONGEST_ID - 1]}…"
