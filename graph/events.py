@@ -21,7 +21,16 @@ __all__ = ["LABEL", "TRANSACTION", "Events", "FrameEvents", "channel_code", "fro
 
 TRANSACTION, LABEL = 0, 1
 
-CHANNELS: tuple[str, ...] = ("card_present", "online", "transfer", "atm", "refund", "mobile", "branch", "cheque")
+CHANNELS: tuple[str, ...] = (
+    "card_present",
+    "online",
+    "transfer",
+    "atm",
+    "refund",
+    "mobile",
+    "branch",
+    "cheque",
+)
 OTHER_CHANNELS = 24
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -153,7 +162,9 @@ def from_transactions(transactions: Sequence[Transaction]) -> Events:
         ip=_column([one.ip for one in transactions]),
         channel=np.array([channel_code(one.channel) for one in transactions], dtype=np.int16),
         mcc=np.array([mcc_code(one.mcc) for one in transactions], dtype=np.int32),
-        latitude=np.array([nowhere if one.latitude is None else one.latitude for one in transactions], np.float32),
+        latitude=np.array(
+            [nowhere if one.latitude is None else one.latitude for one in transactions], np.float32
+        ),
         longitude=np.array(
             [nowhere if one.longitude is None else one.longitude for one in transactions], np.float32
         ),

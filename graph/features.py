@@ -60,7 +60,9 @@ def _role_names(role: str) -> list[str]:
     names += [f"{role}_known", f"{role}_frauds"]
     names += [f"{role}_fraud_rate_last_{n}" for n in (1, 8, 32)]
     names += [f"{role}_plain_fraud_share_last_{n}" for n in (1, 3, 5, 8, 32)]
-    names += [f"{role}_days_since_{what}" for what in ("fraud", "legit", "episode_start", "run_start", "run_before")]
+    names += [
+        f"{role}_days_since_{what}" for what in ("fraud", "legit", "episode_start", "run_start", "run_before")
+    ]
     names += [f"{role}_run_length", f"{role}_legit_since_fraud"]
     names += [f"{role}_neighbour_risk_mean", f"{role}_neighbour_risk_max"]
     return names
@@ -80,7 +82,14 @@ def _build() -> tuple[str, ...]:
     names += [f"target_outflow_{statistic}" for statistic in FLOW_STATISTICS]
     names += ["target_shared_device_share_7d", "target_young_account_share_7d"]
     names += ["amount_ratio_mean_7d", "amount_ratio_mean_30d", "amount_ratio_max_30d"]
-    names += ["amount_ratio_typical", "amount_z_typical", "amount_ratio_confirmed", "amount_z", "target_amount_z", "amount_ratio_target_mean_30d"]
+    names += [
+        "amount_ratio_typical",
+        "amount_z_typical",
+        "amount_ratio_confirmed",
+        "amount_z",
+        "target_amount_z",
+        "amount_ratio_target_mean_30d",
+    ]
     names += ["account_rate_1d_to_30d", "target_rate_1d_to_30d", "target_distinct_1d_to_30d"]
     names += ["pair_is_new", "pair_count", "pair_hours_since_last", "pair_amount_ratio"]
     names += [f"pair_decay_{tier}" for tier in TIERS]

@@ -65,7 +65,7 @@ NODE = np.dtype(
         ("hash", np.uint32),
         ("twin", np.int32),  # node number + 1 of the other side of the same account, 0 for none
         ("degree", np.int32, (3,)),  # account: targets, devices, addresses; others: accounts, -, -
-        ("born", np.uint32),  # serial of its first transaction, so that its number's earlier owners are told apart
+        ("born", np.uint32),  # serial of its first transaction: tells it from earlier owners of its number
         ("first_seen", np.int64),
         ("last_seen", np.int64),
         ("count", np.int64),

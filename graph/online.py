@@ -116,7 +116,17 @@ class OnlineGraph:
 
     def _encode(self, events: Events) -> NDArray[np.void]:
         encoded = np.empty(len(events), dtype=EVENT)
-        for name in ("kind", "is_fraud", "channel", "mcc", "time", "event_time", "amount", "latitude", "longitude"):
+        for name in (
+            "kind",
+            "is_fraud",
+            "channel",
+            "mcc",
+            "time",
+            "event_time",
+            "amount",
+            "latitude",
+            "longitude",
+        ):
             encoded[name] = getattr(events, name)
         encoded["ends"] = self._intern(events)
         return encoded

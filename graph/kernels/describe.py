@@ -15,6 +15,7 @@ from graph.layout import DAY, HALF_LIVES, HOUR, PAYEE
 DAY_0_WEEKDAY = 3
 """1970-01-01 was a Thursday; Monday is 0."""
 
+TABULAR_WIDTH = 13
 ROLE_WIDTH = 55
 FLOW_WIDTH = 8
 EARTH_RADIUS_KM = 6371.0088
@@ -38,7 +39,7 @@ def write_tabular(event: Any, transfer: bool, out: Any) -> int:
     out[10] = 1.0 if transfer else 0.0
     out[11] = 1.0 if event.ends[2] >= 0 else 0.0
     out[12] = 1.0 if event.ends[3] >= 0 else 0.0
-    return 13
+    return TABULAR_WIDTH
 
 
 @kernel
@@ -195,7 +196,9 @@ def typical_amount(account: Any, population: float) -> float:
 
 
 @kernel
-def write_habit(account: Any, time: int, typical: float, max_7d: float, max_30d: float, out: Any, j: int) -> int:
+def write_habit(
+    account: Any, time: int, typical: float, max_7d: float, max_30d: float, out: Any, j: int
+) -> int:
     """Recent unusual amounts of the account. Returns the next column."""
     elapsed = time - account.last_seen
     out[j] = account.degree[1]
@@ -212,7 +215,14 @@ def write_habit(account: Any, time: int, typical: float, max_7d: float, max_30d:
 
 @kernel
 def write_ratios(
-    nodes: Any, event: Any, typical: float, population: float, base_account: int, base_target: int, out: Any, j: int
+    nodes: Any,
+    event: Any,
+    typical: float,
+    population: float,
+    base_account: int,
+    base_target: int,
+    out: Any,
+    j: int,
 ) -> int:
     """The transaction against the history of its ends. Returns the next column."""
     account = nodes[event.ends[0]]
@@ -281,7 +291,9 @@ def write_places(nodes: Any, event: Any, out: Any, j: int) -> int:
         away = kilometres(account.latitude, account.longitude, event.latitude, event.longitude)
         out[j] = away
         out[j + 1] = away / (max(to_seconds(event.time) - np.int64(account.located_at), 60) / 3600.0)
-        out[j + 2] = kilometres(account.mean_latitude, account.mean_longitude, event.latitude, event.longitude)
+        out[j + 2] = kilometres(
+            account.mean_latitude, account.mean_longitude, event.latitude, event.longitude
+        )
     target = nodes[event.ends[1]]
     if target.located > 0:
         out[j + 3] = kilometres(target.mean_latitude, target.mean_longitude, event.latitude, event.longitude)

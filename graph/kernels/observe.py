@@ -13,6 +13,8 @@ import numpy as np
 
 from fraud.compiled import kernel
 from graph.kernels.describe import (
+    ROLE_WIDTH,
+    TABULAR_WIDTH,
     is_transfer,
     typical_amount,
     write_flow,
@@ -40,8 +42,6 @@ from graph.kernels.windows import fade, fades, window_add
 from graph.layout import DAY, HALF_LIVES
 from graph.observation import MESSAGE_WIDTH
 
-TABULAR_WIDTH = 13
-ROLE_WIDTH = 55
 CAP = 2.2
 """Amounts above this multiple of the payer's typical amount are capped before they move it."""
 
@@ -73,8 +73,8 @@ def observe_rows(
 ) -> None:
     """Walk the events in order; the n-th transaction fills row n of the outputs.
 
-    ``counters``: [transactions so far, pairs held]; ``population``: [transactions, mean capped amount]. The slot arrays may have zero rows: then only ages and serials, the
-    compact form for training, are written.
+    ``counters``: [transactions so far, pairs held]; ``population``: [transactions, mean capped amount]. The slot
+    arrays may have zero rows: then only ages and serials, the compact form for training, are written.
     """
     scratch = np.zeros((2, MESSAGE_WIDTH), dtype=np.int16)
     dense = len(slot_message) > 0
@@ -91,7 +91,9 @@ def observe_rows(
             slot_count[row, role] = 0
             if event.ends[role] >= 0:
                 node = nodes[event.ends[role]]
-                slot_count[row, role] = read_ages(node, event.time, slot_age[row, role], slot_serial[row, role])
+                slot_count[row, role] = read_ages(
+                    node, event.time, slot_age[row, role], slot_serial[row, role]
+                )
                 if dense:
                     copy_messages(
                         node, slot_message[row, role], slot_hop2[row, role], slot_hop2_count[row, role]
@@ -132,9 +134,7 @@ def _describe(
     out[j] = out[TABULAR_WIDTH + 6] / (out[inflow + 1] + 1.0)
     j = write_flow(nodes, event.ends[1], event.time, out, j + 1)
     j = write_target_mix(nodes, event, out, j)
-    j = write_ratios(
-        nodes, event, typical, prior, TABULAR_WIDTH, TABULAR_WIDTH + ROLE_WIDTH, out, j
-    )
+    j = write_ratios(nodes, event, typical, prior, TABULAR_WIDTH, TABULAR_WIDTH + ROLE_WIDTH, out, j)
     j = write_pair(pairs, at_target, event, out, j)
     j = write_link(pairs, at_device, event.time, out, j)
     j = write_link(pairs, at_ip, event.time, out, j)

@@ -28,7 +28,9 @@ NARROW = 0.5
 
 
 @kernel
-def weigh(account: Any, amount: float, time: int, population: float) -> tuple[float, float, float, float, float]:
+def weigh(
+    account: Any, amount: float, time: int, population: float
+) -> tuple[float, float, float, float, float]:
     """Belief before the payment, chance that this payment is a thief's, belief after it, amount over mean, z.
 
     ``population`` is the mean amount of all payers, one observation of prior.

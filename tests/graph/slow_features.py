@@ -182,9 +182,14 @@ def _takeover(graph: SlowGraph, account: Node, raw: Raw) -> Features:
         z = (multiple - 1) / spread
         if last is not None:
             days = max(time - last, 0) / DAY
-            stay, enter = math.exp(-days / takeover.MEAN_STAY_DAYS), -math.expm1(-days * takeover.ENTER_PER_DAY)
+            stay, enter = (
+                math.exp(-days / takeover.MEAN_STAY_DAYS),
+                -math.expm1(-days * takeover.ENTER_PER_DAY),
+            )
             taken = taken * stay + (1 - taken) * enter
-        owner = math.exp(-(z * z) / 2) / (spread * math.sqrt(2 * math.pi)) + (0.01 if multiple < 2 else 0) + 1e-9
+        owner = (
+            math.exp(-(z * z) / 2) / (spread * math.sqrt(2 * math.pi)) + (0.01 if multiple < 2 else 0) + 1e-9
+        )
         thief = (1 if multiple < takeover.WIDTH else (takeover.WIDTH / multiple) ** 3) / takeover.WIDTH
         by_thief = taken * thief * takeover.THIEF_SHARE
         by_owner_beside = taken * owner * (1 - takeover.THIEF_SHARE)
