@@ -83,7 +83,7 @@ def command(
         typer.Option(
             min=0,
             max=65_535,
-            help="Port to listen on, 0 for a free one; default: RINGFENCE_DASHBOARD__PORT, else 8050.",
+            help="Port, 0 for a free one; default: RINGFENCE_DASHBOARD__PORT, else 8050.",
         ),
     ] = None,
 ) -> None:

@@ -11,7 +11,7 @@ from dash import html
 
 from dashboard.words import KIND_WORDS, OUTCOME_COLOURS, moment, money, percent, short_id
 from fraud.alert import Alert
-from fraud.decision import Decision
+from fraud.decision import Decision, Reason
 from fraud.receipt import Receipt
 from fraud.record_rows import DecidedTransaction
 from graph.features import FEATURE_NAMES, feature_hash
@@ -22,13 +22,7 @@ __all__ = ["evidence_panel", "node_panel"]
 
 def evidence_panel(alert: Alert, decision: Decision | None, receipt: Receipt | None) -> Any:
     """Reasons of the alert, then the decision and receipt of one of its transactions."""
-    parts: list[Any] = [
-        dmc.Title("Why", order=2, size="h5", mb="xs"),
-        html.Ul(
-            [html.Li(reason.text) for reason in alert.reasons] or html.Li("No reasons on record"),
-            className="reasons",
-        ),
-    ]
+    parts: list[Any] = [dmc.Title("Why", order=2, size="h5", mb="xs"), _reasons(alert.reasons)]
     if decision is None:
         return html.Div(parts)
     parts += [dmc.Divider(my="sm"), _decision(decision, receipt)]
@@ -63,6 +57,12 @@ def node_panel(key: NodeKey, latest: Sequence[DecidedTransaction], currency: str
     )
 
 
+def _reasons(reasons: Sequence[Reason]) -> Any:
+    if not reasons:
+        return dmc.Text("No reasons on record.", size="sm", c="dimmed")
+    return html.Ul([html.Li(reason.text) for reason in reasons], className="reasons")
+
+
 def _outcome(transaction: DecidedTransaction) -> Any:
     if transaction.outcome is None:
         return "–"
@@ -73,7 +73,7 @@ def _outcome(transaction: DecidedTransaction) -> Any:
 
 def _decision(decision: Decision, receipt: Receipt | None) -> Any:
     thresholds = receipt.thresholds if receipt else {}
-    facts = [
+    facts: list[tuple[str, Any]] = [
         (
             "Transaction",
             html.Span(short_id(decision.transaction_id), className="id", title=decision.transaction_id),
@@ -85,16 +85,9 @@ def _decision(decision: Decision, receipt: Receipt | None) -> Any:
     ]
     if decision.degraded:
         facts.append(("Decided without", ", ".join(decision.missing)))
-    terms = [part for name, value in facts for part in (html.Dt(name), html.Dd(value))]
+    terms: list[Any] = [part for name, value in facts for part in (html.Dt(name), html.Dd(value))]
     return html.Div(
-        [
-            html.Dl(terms, className="facts"),
-            html.Ul(
-                [html.Li(reason.text) for reason in decision.reasons],
-                className="reasons",
-                style={"marginTop": "8px"},
-            ),
-        ]
+        [html.Dl(terms, className="facts"), html.Div(_reasons(decision.reasons), className="below")]
     )
 
 
