@@ -17,6 +17,7 @@ import msgspec
 from sqlalchemy import (
     Connection,
     Table,
+    case,
     delete,
     insert,
     select,
