@@ -110,6 +110,18 @@ class ArcadeServer:
                 _end(note.pid, self.folder)
             self._note_path.unlink(missing_ok=True)
 
+    def in_use(self) -> bool:
+        """Whether any process has a share in the server of this folder."""
+        lock = self.folder / "users.lock"
+        if not lock.exists():
+            return False
+        with lock.open("ab") as share:
+            try:
+                fcntl.flock(share, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
     def connect(self, *, patience: float = 5.0) -> GraphStore:
         """A new connection to the server; ``start`` comes first, ``patience`` is that of ``GraphStore.connect``."""
         if self.endpoint is None:

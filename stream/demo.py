@@ -1,0 +1,123 @@
+"""The main job end to end on the embedded defaults: simulate, train, replay the last days, show what came of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from data.admission import ReadOptions
+from data.canonical import read_transactions
+from data.simulate import simulate
+from data.tokenise import tokenise_table
+from fraud.errors import InputError
+from fraud.progress import stage
+from fraud.settings import Settings
+from fraud.tokens import Tokeniser
+from graph.arcade import ArcadeServer
+from models.evaluate import evaluate, read_scores
+from models.report import summary_lines, write_report
+from models.ring_matching import read_ring_alerts, read_true_rings
+from models.scorer import Scorer
+from models.training import train
+from stream.replay import Replayed, names_of_tokens, ring_table, run, write_table
+
+__all__ = ["command", "demo"]
+
+LIVE_DAYS = 10
+"""The last days of the world are decided by a model trained on what was known before them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demonstration:
+    """Where a demonstration left its files, and its main figures line by line."""
+
+    folder: Path
+    figures: list[str]
+    model_version: str
+
+
+def demo(settings: Settings, *, days: int, accounts: int, seed: int) -> Demonstration:
+    """Run the main job in ``settings.home``: files, model, report, record and graph store all go there."""
+    folder = settings.home
+    world = simulate(folder, days=days, accounts=accounts, seed=seed)
+    raw = read_transactions(world.transactions, ReadOptions.from_settings(settings))
+    frame = tokenise_table(raw, Tokeniser.from_settings(settings))
+    last = raw["event_time"].iloc[-1].to_pydatetime()
+    since = datetime(last.year, last.month, last.day, tzinfo=UTC) - timedelta(days=LIVE_DAYS - 1)
+    trained = train(frame, folder / "model", settings, until=since, seed=seed)
+    said = run(
+        frame, Scorer.load(folder / "model"), settings, since=since, keep=True, graph_store=True, name="demo"
+    )
+    names = names_of_tokens(raw, frame)
+    write_table(said.scores, folder / "scores.parquet")
+    write_table(ring_table(said.rings, names), folder / "rings.csv")
+    with stage("Evaluate"):
+        rings = read_true_rings(world.rings), read_ring_alerts(folder / "rings.csv", _own_names(names))
+        metrics = evaluate(read_scores(folder / "scores.parquet"), raw, rings=rings)
+        write_report(folder / "report", metrics)
+    return Demonstration(folder, [*summary_lines(metrics), *_counts(said)], trained.version)
+
+
+def _own_names(names: dict[str, str]) -> dict[str, str]:
+    return {name: name for name in names.values()}
+
+
+def _counts(said: Replayed) -> list[str]:
+    return [f"Rings reported   {len(said.rings):,}", f"Alert states   {said.alerts:,} (updates included)"]
+
+
+def _show(done: Demonstration, seconds: float) -> None:
+    table = Table(title="What the last days would have looked like", show_header=False)
+    table.add_column(style="bold")
+    table.add_column()
+    for line in done.figures:
+        name, _, figure = line.partition("  ")
+        table.add_row(name.strip(), figure.strip())
+    table.add_row("Model", done.model_version)
+    table.add_row("Took", f"{seconds:.0f} s")
+    Console().print(table)
+    print(f"Report: {done.folder / 'report' / 'index.html'}")
+
+
+def command(
+    days: Annotated[int, typer.Option(min=30, help="Days to simulate.")] = 60,
+    accounts: Annotated[int, typer.Option(min=200, help="Accounts to simulate.")] = 2_000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same world and model.")] = 1,
+    serve: Annotated[bool, typer.Option("--serve/--no-serve", help="End with the dashboard being served.")] = True,
+) -> None:
+    """Simulate a payment world, train on it, replay its last days, and show alerts and figures."""
+    started = time.monotonic()
+    settings = Settings.load(home=Settings.load().home / "demo")
+    _clear(settings)
+    done = demo(settings, days=days, accounts=accounts, seed=seed)
+    _show(done, time.monotonic() - started)
+    if serve:
+        _serve(settings)
+
+
+def _clear(settings: Settings) -> None:
+    """Remove an earlier demonstration; raises InputError while its dashboard is still being served."""
+    if ArcadeServer(settings.home / "graph").in_use():
+        raise InputError(f"{settings.home}: an earlier demonstration is still being served; stop its dashboard first")
+    shutil.rmtree(settings.home, ignore_errors=True)
+
+
+def _serve(settings: Settings) -> None:
+    """The dashboard over the demonstration's record, until interrupted."""
+    subprocess.run(
+        [sys.executable, "-m", "fraud", "dashboard"],
+        env={**os.environ, "RINGFENCE_HOME": str(settings.home)},
+        check=False,
+    )
+

@@ -1,0 +1,263 @@
+"""The pipeline over a file: a shell that feeds it in event order and writes down what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import numpy as np
+import pandas as pd
+import typer
+from numpy.typing import NDArray
+
+from data.admission import ReadOptions
+from data.canonical import read_transactions
+from data.timeline import Chunk, Timeline
+from data.tokenise import tokenise_table
+from fraud.errors import InputError
+from fraud.progress import stage
+from fraud.record import Record
+from fraud.ring import Ring
+from fraud.run import Run, RunState
+from fraud.settings import Settings
+from fraud.tokens import Tokeniser
+from fraud.transaction import Transaction
+from fraud.write_aside import write_aside
+from graph.events import TRANSACTION, FrameEvents
+from graph.opening import open_graph_store
+from graph.rings import RingWatch
+from graph.write_behind import WriteBehind
+from models.evaluate import evaluate
+from models.report import write_report
+from models.scorer import Scorer
+from models.training import online_graph
+from models.thresholds import OUTCOMES
+from stream.alerting import AlertDesk, ring_record
+from stream.pipeline import Pipeline, Step
+from stream.recording import Recorder
+
+__all__ = ["Replayed", "command", "replay", "ring_table"]
+
+CHUNK_EVENTS = 4_096
+DRAIN_SECONDS = 600.0
+NOWHERE = ("latitude", "longitude")
+
+
+@dataclass(slots=True)
+class Replayed:
+    """What a replay said; rows of ``scores`` are in event order."""
+
+    scores: pd.DataFrame
+    rings: dict[str, Ring] = field(default_factory=dict)
+    """Newest state of each reported ring, members as tokens."""
+    alerts: int = 0
+    """Alert states raised, updates included."""
+
+
+def replay(
+    frame: pd.DataFrame,
+    scorer: Scorer,
+    settings: Settings,
+    *,
+    since: datetime | None = None,
+    record: Record | None = None,
+    notify: Callable[[], object] | None = None,
+) -> Replayed:
+    """Run the online pipeline over a tokenised canonical table; rows before ``since`` only build state.
+
+    Labels take effect at their label_time. With ``record``, every decided transaction is written there; ``notify``
+    is called after each write.
+    """
+    pipeline = Pipeline(online_graph(settings), scorer, RingWatch())
+    recorder = None if record is None else Recorder(record, scorer, AlertDesk(settings.costs.review_cost))
+    source, ids = FrameEvents(frame), frame["transaction_id"].to_numpy(dtype=object)
+    start = np.iinfo(np.int64).min if since is None else int(since.timestamp() * 1e6)
+    said = Replayed(pd.DataFrame())
+    parts: list[pd.DataFrame] = []
+    timeline = Timeline(frame, chunk_rows=CHUNK_EVENTS)
+    with stage("Replay through the online pipeline", total=len(timeline)) as advance:
+        for chunk in timeline:
+            for part, live in _split(chunk, start):
+                events = source.take(part.kind, part.row, part.time)
+                rows = part.row[part.kind == TRANSACTION]
+                if not live:
+                    pipeline.warm(events)
+                    continue
+                step = pipeline.process(events, ids[rows].tolist())
+                parts.append(_score_rows(step, ids[rows]))
+                said.rings.update({ring.ring_id: ring for ring in _rings(step)})
+                if recorder is not None:
+                    said.alerts += len(recorder.write(step, _as_transactions(frame, rows)))
+                    if notify is not None:
+                        notify()
+            advance(len(chunk))
+    if not parts:
+        raise InputError(f"--since: no transaction at or after {since}; give an earlier time")
+    said.scores = pd.concat(parts, ignore_index=True)
+    return said
+
+
+def _split(chunk: Chunk, start: int) -> Iterator[tuple[Chunk, bool]]:
+    """The part of a chunk before ``start``, which only warms, and the part that is decided."""
+    at = int(np.searchsorted(chunk.time, start, side="left"))
+    for part, live in ((slice(0, at), False), (slice(at, len(chunk)), True)):
+        if part.stop > part.start:
+            yield Chunk(chunk.kind[part], chunk.row[part], chunk.time[part]), live
+
+
+def _rings(step: Step) -> list[Ring]:
+    return [ring_record(change.ring) for _, change in step.rings]
+
+
+def _score_rows(step: Step, ids: NDArray[np.object_]) -> pd.DataFrame:
+    reasons = [""] * len(ids)
+    for row, why in step.explained.items():
+        reasons[row] = why[0].text if why else ""
+    return pd.DataFrame(
+        {
+            "transaction_id": ids,
+            "event_time": pd.to_datetime(step.events.time, unit="us", utc=True),
+            "score": step.scores.score,
+            "decision": [OUTCOMES[code].value for code in step.scores.decision],
+            "top_reason": reasons,
+        }
+    )
+
+
+def _as_transactions(frame: pd.DataFrame, rows: NDArray[np.int64]) -> list[Transaction]:
+    """Rows of a checked table as records; missing values are None."""
+    columns = {
+        name: frame[name].iloc[rows].tolist() for name in Transaction.__struct_fields__ if name not in NOWHERE
+    }
+    columns["event_time"] = [time.to_pydatetime() for time in frame["event_time"].iloc[rows]]
+    for name in NOWHERE:
+        columns[name] = [None if np.isnan(x) else x for x in frame[name].iloc[rows].tolist()]
+    names = list(columns)
+    return [
+        Transaction(**dict(zip(names, values, strict=True)))
+        for values in zip(*columns.values(), strict=True)
+    ]
+
+
+def ring_table(rings: dict[str, Ring], names: dict[str, str]) -> pd.DataFrame:
+    """The rings file: ring_id, first_alert_time, score, members (``;`` between them), in order of first alert.
+
+    ``names`` gives the caller's own identifiers back for tokens.
+    """
+    ordered = sorted(rings.values(), key=lambda ring: (ring.first_alert_time, ring.ring_id))
+    return pd.DataFrame(
+        {
+            "ring_id": [ring.ring_id for ring in ordered],
+            "first_alert_time": [_iso(ring.first_alert_time) for ring in ordered],
+            "score": [ring.score for ring in ordered],
+            "members": [
+                ";".join(names.get(member.member_id, member.member_id) for member in ring.members)
+                for ring in ordered
+            ],
+        }
+    )
+
+
+def _iso(time: datetime) -> str:
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """CSV or Parquet by the name, whole or not at all."""
+    if not path.name.endswith((".csv", ".csv.gz", ".parquet")):
+        raise InputError(f"{path}: the name must end in .csv, .csv.gz or .parquet")
+    with write_aside(path) as aside:
+        if path.suffix == ".parquet":
+            table.to_parquet(aside, index=False)
+        else:
+            table.to_csv(aside, index=False, date_format="%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def names_of_tokens(raw: pd.DataFrame, tokenised: pd.DataFrame) -> dict[str, str]:
+    """The caller's identifiers by token: for output handed back to the caller, never for what is kept."""
+    names: dict[str, str] = {}
+    for column in ("account_id", "counterparty_id", "device_id", "ip"):
+        names.update(zip(tokenised[column], raw[column], strict=True))
+    return {token: name for token, name in names.items() if token is not None}
+
+
+def command(
+    model: Annotated[Path, typer.Option(help="Artefact folder that `train` wrote.")],
+    transactions: Annotated[Path, typer.Option(help="Canonical file: .csv, .csv.gz or .parquet.")],
+    scores: Annotated[Path, typer.Option(help="File to write scores to: .csv, .csv.gz or .parquet.")],
+    since: Annotated[
+        datetime | None, typer.Option(help="Decide from this time on (UTC); rows before it only build state.")
+    ] = None,
+    rings: Annotated[Path | None, typer.Option(help="File to write the reported rings to.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Folder for an evaluation against the truth in the file.")
+    ] = None,
+    keep: Annotated[
+        bool, typer.Option("--record/--no-record", help="Keep decisions, receipts and alerts in the record.")
+    ] = True,
+    graph_store: Annotated[
+        bool, typer.Option("--graph-store/--no-graph-store", help="Bring the graph store up to the record.")
+    ] = False,
+) -> None:
+    """Run the online pipeline over a file in event order and write every score."""
+    settings = Settings.load()
+    scorer = Scorer.load(model)
+    raw = read_transactions(transactions, ReadOptions.from_settings(settings))
+    frame = tokenise_table(raw, Tokeniser.from_settings(settings))
+    moment = None if since is None else since.replace(tzinfo=since.tzinfo or UTC)
+    if graph_store and not keep:
+        raise InputError("--graph-store: follows the record; leave out --no-record")
+    said = run(frame, scorer, settings, since=moment, keep=keep, graph_store=graph_store)
+    write_table(said.scores, scores)
+    if rings is not None:
+        write_table(ring_table(said.rings, names_of_tokens(raw, frame)), rings)
+    if report is not None:
+        write_report(report, evaluate(said.scores, raw))
+    counts = said.scores["decision"].value_counts()
+    print(
+        f"{len(said.scores):,} transactions decided: {counts.get('approve', 0):,} approved, "
+        f"{counts.get('review', 0):,} for review, {counts.get('block', 0):,} blocked; "
+        f"{len(said.rings):,} rings; scores in {scores}"
+    )
+
+
+def run(
+    frame: pd.DataFrame,
+    scorer: Scorer,
+    settings: Settings,
+    *,
+    since: datetime | None,
+    keep: bool,
+    graph_store: bool,
+    name: str = "replay",
+) -> Replayed:
+    """``replay`` with the record, and behind it the graph store, where asked for; drains both before it returns."""
+    with ExitStack() as stack:
+        if not keep:
+            return replay(frame, scorer, settings, since=since)
+        settings.home.mkdir(parents=True, exist_ok=True)
+        record = Record.open(settings.database_url.get_secret_value())
+        stack.callback(record.close)
+        behind = None
+        if graph_store:
+            behind = stack.enter_context(WriteBehind(record, stack.enter_context(open_graph_store(settings))))
+        started = Run(f"{name}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}", name, scorer.version, datetime.now(UTC))
+        record.save_run(started)
+        said = replay(
+            frame, scorer, settings, since=since, record=record, notify=None if behind is None else behind.notify
+        )
+        if behind is not None:
+            with stage("Bring the graph store up to date"):
+                behind.drain(DRAIN_SECONDS)
+        record.save_run(
+            msgspec.structs.replace(
+                started, state=RunState.DONE, ended_at=datetime.now(UTC), transactions=len(said.scores)
+            )
+        )
+        return said
+
