@@ -21,7 +21,7 @@ def explain_rows(
     booster: xgboost.Booster, inputs: NDArray[np.float32], most: int = 3
 ) -> list[tuple[Reason, ...]]:
     """At most ``most`` reasons, strongest first, for each row [n, F]: topics that raise the score, by SHAP (Lundberg
-    et al. 2020). Costs about a millisecond a row, so it is meant for alerts.
+    et al. 2020). Costs milliseconds a row, so it is meant for alerts.
     """
     if len(inputs) == 0:
         return []

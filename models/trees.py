@@ -36,6 +36,8 @@ PROBES = 64
 _LEAST = np.int32(-(2**31))
 _GREATEST = np.int32(2**31 - 1)
 _MAGNITUDE = np.int32(2**31 - 1)
+_INFINITY = np.int32(np.float32(np.inf).view(np.int32))
+"""Bits of a magnitude; those above it are NaN."""
 _BOUND = np.int32(LARGEST.view(np.int32))
 _SLOT_MASK = np.int64(0xFFFFFFFF)
 
@@ -71,7 +73,8 @@ class TreeKernel:
             raise ArtefactError(f"booster: trees of depth {depth}; the kernel takes at most {DEEPEST}")
         nodes = np.zeros((len(trees), 1 << depth), np.int64)
         leaves = np.zeros((len(trees), 1 << depth), np.float32)
-        slot_of: dict[int, int] = {}
+        # Slots in the order of their features, so that a row is read from front to back.
+        slot_of = {slot: number for number, slot in enumerate(sorted(_slots_of(trees)))}
         for tree, tree_nodes, tree_leaves in zip(trees, nodes, leaves, strict=True):
             _lay_out(tree, depth, slot_of, tree_nodes, tree_leaves)
         # A forest of bare leaves has no slot; the padding still reads slot 0.
@@ -118,7 +121,7 @@ def forest_margin(
 ) -> None:
     """Margins of rows ``X`` [n, F] into ``out`` [n]; the other arguments are fields of ``TreeKernel``."""
     n = X.shape[0]
-    lanes = np.empty((slots.shape[0], LANES), np.int32)
+    lanes = np.empty((LANES, slots.shape[0]), np.int32)
     for start in range(0, n, LANES):
         count = min(LANES, n - start)
         _fill(X, start, count, slots, lanes)
@@ -134,17 +137,15 @@ def _fill(
     X: NDArray[np.float32], start: int, count: int, slots: NDArray[np.int32], lanes: NDArray[np.int32]
 ) -> None:
     bits = X.view(np.int32)
-    for slot in range(slots.shape[0]):
-        feature = np.uint32(slots[slot] >> np.int32(1))
-        missing = _LEAST if slots[slot] & 1 else _GREATEST
-        for lane in range(count):
-            value = X[start + lane, feature]
-            word = bits[start + lane, feature]
-            # Negative floats sort backwards as integers; −0 must equal +0.
-            word = np.int32(0) if value == 0 else word ^ (_MAGNITUDE & (word >> np.int32(31)))
-            word = min(max(word, ~_BOUND), _BOUND)
-            # NaN alone differs from itself.
-            lanes[slot, lane] = missing if value != value else word
+    for lane in range(count):
+        row = np.uint64(start + lane)
+        for slot in range(slots.shape[0]):
+            word = bits[row, np.uint64(slots[slot] >> np.int32(1))]
+            sign = word >> np.int32(31)
+            magnitude = word & _MAGNITUDE
+            missing = _LEAST if slots[slot] & 1 else _GREATEST
+            number = (min(magnitude, _BOUND) ^ sign) - sign
+            lanes[lane, slot] = missing if magnitude > _INFINITY else number
 
 
 @kernel
@@ -171,7 +172,7 @@ def _descend_rows(
         while level < width:
             for lane in range(LANES):
                 node = tree_nodes[np.uint64(position[lane])]
-                value = np.int64(lanes[np.uint64(node & _SLOT_MASK), np.uint64(lane)])
+                value = np.int64(lanes[np.uint64(lane), np.uint64(node & _SLOT_MASK)])
                 position[lane] = position[lane] * 2 + np.int64(value >= node >> 32)
             level <<= np.uint64(1)
         for lane in range(LANES):
@@ -200,7 +201,7 @@ def _descend_trees(
         while level < width:
             for j in range(together):
                 node = nodes[np.uint64(first + j), np.uint64(position[j])]
-                value = np.int64(lanes[np.uint64(node & _SLOT_MASK), np.uint64(lane)])
+                value = np.int64(lanes[np.uint64(lane), np.uint64(node & _SLOT_MASK)])
                 position[j] = position[j] * 2 + np.int64(value >= node >> 32)
             level <<= np.uint64(1)
         for j in range(together):
@@ -235,6 +236,17 @@ def _depth(tree: dict[str, Any]) -> int:
         depth += 1
 
 
+def _slots_of(trees: list[dict[str, Any]]) -> set[int]:
+    return {
+        feature * 2 + default_left
+        for tree in trees
+        for feature, default_left, child in zip(
+            tree["split_indices"], tree["default_left"], tree["left_children"], strict=True
+        )
+        if child >= 0
+    }
+
+
 def _lay_out(
     tree: dict[str, Any],
     depth: int,
@@ -253,17 +265,17 @@ def _lay_out(
                 below += (node, node)
                 continue
             slot = tree["split_indices"][node] * 2 + tree["default_left"][node]
-            nodes[(1 << height) + at] = (int(thresholds[node]) << 32) | slot_of.setdefault(slot, len(slot_of))
+            nodes[(1 << height) + at] = (int(thresholds[node]) << 32) | slot_of[slot]
             below += (left, right)
         level = below
     leaves[:] = np.array(tree["split_conditions"], np.float32)[level]
 
 
 def _sortable(values: NDArray[np.float32]) -> NDArray[np.int32]:
-    """Integers that compare as the floats do; −0 equals +0."""
-    bits = (values + np.float32(0)).view(np.int32)
-    return bits ^ (_MAGNITUDE & (bits >> 31))
+    """Integers that compare as the floats do: a float's bits are sign and magnitude. −0 equals +0."""
+    bits = values.view(np.int32)
+    return np.where(bits < 0, -(bits & _MAGNITUDE), bits)
 
 
 def _float_of(sortable: NDArray[np.int32]) -> NDArray[np.float32]:
-    return (sortable ^ (_MAGNITUDE & (sortable >> 31))).view(np.float32)
+    return np.copysign(np.abs(sortable).view(np.float32), sortable).astype(np.float32)
