@@ -26,7 +26,7 @@ __all__ = ["command", "create_app", "serve"]
 
 log = logging.getLogger(__name__)
 
-THREADS = 8
+THREADS = 16
 
 
 def create_app(
@@ -47,7 +47,7 @@ def create_app(
         page.register(app, desk)
     app.layout = frame()
     app.server.add_url_rule("/healthz", "healthz", lambda: _health(desk))
-    secure(app.server, app.csp_hashes(), only_loopback=only_loopback)
+    secure(app, only_loopback=only_loopback)
     return app
 
 
@@ -65,6 +65,8 @@ def serve(settings: Settings, *, host: str | None = None, port: int | None = Non
         except ServiceError as error:
             log.warning("dashboard: graphs are drawn from the record: %s", error)
         app = create_app(record, graph_store, currency=settings.currency, only_loopback=is_loopback(host))
+        # A browser asks for more files at once than there are threads; that a few wait is no news.
+        logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         server = waitress.create_server(app.server, host=host, port=port, threads=THREADS, ident="ringfence")
         stack.callback(server.close)
         typer.echo(f"Dashboard: http://{host}:{server.effective_port}  (Ctrl-C stops it)")

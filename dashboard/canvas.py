@@ -113,7 +113,7 @@ def _node(node: GraphNode, is_flagged: bool, is_cut: bool) -> dict[str, Any]:
         "data": {
             "id": f"{kind.value}:{node_id}",
             "label": f"{STANDINGS[standing]} {short_id(node_id)}{more}".strip(),
-            "title": f"{KIND_WORDS[kind]} {node_id}, {count(node.transactions, 'transaction')}",
+            "title": f"{KIND_WORDS[kind]} {node_id}, {count(node.transactions, 'transaction', 'transactions')}",
         },
         "classes": f"{kind.value} {standing}",
     }
@@ -128,7 +128,7 @@ def _edge(edge: GraphEdge, most: float) -> dict[str, Any]:
             "source": f"{edge.source.kind.value}:{edge.source.node_id}",
             "target": f"{edge.target.kind.value}:{edge.target.node_id}",
             "width": round(THINNEST + (THICKEST - THINNEST) * share**3, 2),
-            "label": f"{TIE_WORDS[edge.type]} {count(edge.count, 'time')}, {money(edge.amount)}",
+            "label": f"{TIE_WORDS[edge.type]} {count(edge.count, 'time', 'times')}, {money(edge.amount)}",
         },
         "classes": edge.type.lower(),
     }

@@ -20,25 +20,19 @@ STANDINGS = (
     ("◆ Suspicious elsewhere", "#fab005"),
     ("Nothing known", "#ced4da"),
 )
+LINES = (
+    ("Payment, thicker for more money", '<line x1="0" y1="7" x2="14" y2="7"/>'),
+    ("Uses device or address", '<line x1="0" y1="7" x2="14" y2="7" stroke-dasharray="3 2"/>'),
+)
+LABEL: dict[str, Any] = {"aria-label": "Legend"}
 
 
 def legend() -> Any:
     """One line below the canvas."""
     shapes = [_item(name, _picture(shape, "none", "#868e96")) for name, shape in SHAPES]
     standings = [_item(name, _picture(SHAPES[0][1], fill, fill)) for name, fill in STANDINGS]
-    lines = [
-        _item(
-            "Payment, thicker for more money",
-            _picture('<line x1="0" y1="7" x2="14" y2="7"/>', "none", "#868e96"),
-        ),
-        _item(
-            "Uses device or address",
-            _picture('<line x1="0" y1="7" x2="14" y2="7" stroke-dasharray="3 2"/>', "none", "#868e96"),
-        ),
-    ]
-    return html.Div(
-        [*shapes, *standings, *lines], className="legend", role="note", **{"aria-label": "Legend"}
-    )
+    lines = [_item(name, _picture(line, "none", "#868e96")) for name, line in LINES]
+    return html.Div([*shapes, *standings, *lines], className="legend", role="note", **LABEL)
 
 
 def _item(name: str, picture: str) -> Any:

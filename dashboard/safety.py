@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
-from flask import Flask, Response, abort, request
+from dash import Dash
+from flask import Response, abort, request
 
 from fraud.errors import SettingsError
 
@@ -42,15 +44,35 @@ def check_host(host: str, environment: str) -> None:
         )
 
 
-def secure(server: Flask, script_hashes: Sequence[str], *, only_loopback: bool) -> None:
+def secure(app: Dash, *, only_loopback: bool) -> None:
     """Add headers to every answer; with ``only_loopback`` refuse requests that name another host.
 
     The latter stops a foreign site from reaching the pages by pointing its own name at this machine.
     """
-    policy = "; ".join(
+
+    def refuse_other_names() -> None:
+        name = urlsplit(f"//{request.host}").hostname
+        if only_loopback and name not in LOOPBACK_NAMES:
+            abort(400, "This address is only for this machine.")
+
+    def add_headers(response: Response) -> Response:
+        # Dash adds inline scripts as late as the first request, so their hashes are asked for each time.
+        is_page = response.mimetype == "text/html"
+        policy = _page_policy(app.csp_hashes()) if is_page else "default-src 'none'; frame-ancestors 'none'"
+        response.headers.update({**HEADERS, "Content-Security-Policy": policy})
+        if not request.path.startswith(("/assets/", "/_dash-component-suites/")):
+            response.headers["Cache-Control"] = "no-store"
+        return response
+
+    app.server.before_request(refuse_other_names)
+    app.server.after_request(add_headers)
+
+
+def _page_policy(script_hashes: Sequence[str]) -> str:
+    return "; ".join(
         (
             "default-src 'self'",
-            f"script-src 'self' {' '.join(script_hashes)}".rstrip(),
+            " ".join(("script-src 'self'", *script_hashes)),
             "style-src 'self' 'unsafe-inline'",
             "img-src 'self' data: blob:",
             "font-src 'self' data:",
@@ -61,16 +83,3 @@ def secure(server: Flask, script_hashes: Sequence[str], *, only_loopback: bool) 
             "frame-ancestors 'none'",
         )
     )
-
-    @server.before_request
-    def refuse_other_names() -> None:
-        name = request.host.rsplit(":", 1)[0].strip("[]") if request.host.count(":") != 0 else request.host
-        if only_loopback and name not in LOOPBACK_NAMES:
-            abort(400, "This address is only for this machine.")
-
-    @server.after_request
-    def add_headers(response: Response) -> Response:
-        response.headers.update({**HEADERS, "Content-Security-Policy": policy})
-        if not request.path.startswith(("/assets/", "/_dash-component-suites/")):
-            response.headers["Cache-Control"] = "no-store"
-        return response

@@ -16,6 +16,9 @@ THEME = {
     "defaultRadius": "md",
 }
 
+UNSPOKEN: dict[str, Any] = {"aria-hidden": "true"}
+NAMED_PAGES: dict[str, Any] = {"aria-label": "Pages"}
+
 
 def frame() -> Any:
     """The layout of the app; pages fill its middle."""
@@ -40,12 +43,12 @@ def frame() -> Any:
 
 def _header() -> Any:
     home = dcc.Link(
-        [html.Span("◍", className="brand-sign", **{"aria-hidden": "true"}), html.Span("Ringfence")],
+        [html.Span("◍", className="brand-sign", **UNSPOKEN), html.Span("Ringfence")],
         href="/",
         className="brand",
         title="Ringfence, alert queue",
     )
-    ways = html.Nav([dcc.Link("Alerts", href="/", className="way")], **{"aria-label": "Pages"})
+    ways = html.Nav([dcc.Link("Alerts", href="/", className="way")], **NAMED_PAGES)
     scheme = dmc.ColorSchemeToggle(
         lightIcon="☀",
         darkIcon="☾",

@@ -69,9 +69,9 @@ def percent(share: float) -> str:
     return f"{share * 100:.1f} %"
 
 
-def count(number: int, noun: str) -> str:
+def count(number: int, noun: str, nouns: str) -> str:
     """``1 account``, ``1,024 accounts``."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+    return f"{number:,} {noun if number == 1 else nouns}"
 
 
 def moment(of: datetime | None) -> str:

@@ -249,7 +249,7 @@ def _save_alerts(connection: Connection, alerts: Iterable[Alert]) -> None:
     if not states:
         return
     statement = _upsert(connection, table.alerts)
-    values = {
+    values: dict[str, Any] = {
         c.name: statement.excluded[c.name] for c in table.alerts.c if c.name not in ("alert_id", "state")
     }
     closed = AlertState.CLOSED.value

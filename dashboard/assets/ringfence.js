@@ -2,21 +2,24 @@
 (function () {
   const root = document.documentElement;
 
-  function tell() {
-    const scheme = root.getAttribute("data-mantine-color-scheme") === "dark" ? "dark" : "light";
-    document.body.setAttribute("data-ag-theme-mode", scheme);
-    if (window.dash_clientside && window.dash_clientside.set_props && document.getElementById("shell-ready")) {
-      window.dash_clientside.set_props("shell-scheme", { data: scheme });
-    }
-    return scheme;
+  function scheme() {
+    return root.getAttribute("data-mantine-color-scheme") === "dark" ? "dark" : "light";
   }
 
-  new MutationObserver(tell).observe(root, { attributes: true, attributeFilter: ["data-mantine-color-scheme"] });
+  function spread() {
+    document.body.setAttribute("data-ag-theme-mode", scheme());
+    // Before the first page is there nobody listens; the canvas then asks for itself.
+    if (document.getElementById("shell-ready")) {
+      window.dash_clientside.set_props("shell-scheme", { data: scheme() });
+    }
+  }
+
+  new MutationObserver(spread).observe(root, { attributes: true, attributeFilter: ["data-mantine-color-scheme"] });
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
     ringfence: {
-      pickStyle: function (_scheme, styles) {
-        return styles[tell()];
+      pickStyle: function (_changed, styles) {
+        return styles[scheme()];
       },
     },
   });

@@ -16,7 +16,7 @@ from dashboard.desk import Desk, notice, trouble
 from dashboard.evidence import evidence_panel, node_panel
 from dashboard.legend import legend
 from dashboard.words import SEVERITY_COLOURS, count, moment, money, pattern, severity
-from fraud.alert import Alert, Subject
+from fraud.alert import Alert, Severity, Subject
 from fraud.errors import RingfenceError, StoreError
 from fraud.record_rows import DecidedTransaction
 from fraud.ring import NodeKind
@@ -26,6 +26,13 @@ __all__ = ["register"]
 
 MOST_NODES = 200
 MOST_EVIDENCE = 500
+INVITATION = "Choose a node on the canvas to see what it did."
+NOUNS = {
+    NodeKind.ACCOUNT: ("account", "accounts"),
+    NodeKind.MERCHANT: ("merchant", "merchants"),
+    NodeKind.DEVICE: ("device", "devices"),
+    NodeKind.IP: ("address", "addresses"),
+}
 
 COLUMNS: list[dict[str, Any]] = [
     {"field": "time", "headerName": "Time (UTC)", "width": 150},
@@ -154,7 +161,6 @@ def _page(alert: Alert, evidence: list[DecidedTransaction], currency: str) -> An
                     style={"width": "100%", "height": "460px"},
                     minZoom=0.2,
                     maxZoom=3,
-                    responsive=True,
                     boxSelectionEnabled=False,
                 ),
                 delay_show=300,
@@ -169,7 +175,7 @@ def _page(alert: Alert, evidence: list[DecidedTransaction], currency: str) -> An
             dmc.Paper(dcc.Loading(html.Div(id="alert-evidence"), delay_show=300), withBorder=True, p="md"),
             dmc.Paper(
                 html.Div(
-                    dmc.Text("Choose a node on the canvas to see what it did.", size="sm", c="dimmed"),
+                    dmc.Text(INVITATION, size="sm", c="dimmed"),
                     id="alert-node",
                 ),
                 withBorder=True,
@@ -210,12 +216,7 @@ def _head(alert: Alert, currency: str) -> Any:
             dmc.Group(
                 [
                     dmc.Title(pattern(alert.kind), order=1, size="h3"),
-                    dmc.Badge(
-                        severity(alert.severity),
-                        color=SEVERITY_COLOURS[alert.severity],
-                        size="lg",
-                        variant="light",
-                    ),
+                    _severity_badge(alert.severity),
                     dmc.Badge(alert.state.value.replace("_", " "), color="gray", variant="outline"),
                     html.Span(alert.subject_id, className="id"),
                 ],
@@ -235,16 +236,13 @@ def _head(alert: Alert, currency: str) -> Any:
     )
 
 
+def _severity_badge(of: Severity) -> Any:
+    return dmc.Badge(severity(of), color=SEVERITY_COLOURS[of], size="lg", variant="light")
+
+
 def _member_words(alert: Alert) -> str:
-    nouns = {
-        NodeKind.ACCOUNT: "account",
-        NodeKind.MERCHANT: "merchant",
-        NodeKind.DEVICE: "device",
-        NodeKind.IP: "address",
-    }
     counts = {kind: sum(m.kind is kind for m in alert.members) for kind in NodeKind}
-    words = [count(n, nouns[kind]).replace("addresss", "addresses") for kind, n in counts.items() if n]
-    return ", ".join(words) or "–"
+    return ", ".join(count(n, *NOUNS[kind]) for kind, n in counts.items() if n) or "–"
 
 
 def _transactions(evidence: list[DecidedTransaction]) -> Any:

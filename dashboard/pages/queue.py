@@ -107,8 +107,6 @@ def _grid() -> Any:
             "paginationPageSizeSelector": [50, 200, 1_000],
             "rowHeight": 40,
             "tooltipShowDelay": 300,
-            "suppressCellFocus": False,
-            "overlayNoRowsTemplate": "No alerts",
             "theme": {"function": "ringfenceGridTheme(theme)"},
         },
         style={"height": "calc(100vh - 236px)", "minHeight": "360px"},

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import waitress
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from dashboard.app import create_app
+from fraud.record import Record
+from graph.arcade import ArcadeServer
+from graph.store import GraphStore
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        pytest.skip(f"no {CHROMIUM}: install chromium to test the pages")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page that fails the test when anything is written to the console as an error."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    errors: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            errors.append(message.text)
+
+    page.on("console", note)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    context.close()
+    assert errors == []
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> Iterator[Record]:
+    record = Record.open(f"sqlite:///{tmp_path}/record.sqlite3")
+    yield record
+    record.close()
+
+
+@pytest.fixture(scope="session")
+def arcade(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ArcadeServer]:
+    with ArcadeServer(tmp_path_factory.mktemp("arcade"), memory_mb=256) as server:
+        yield server
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Record, GraphStore | None], str]]:
+    """Serves the pages over the given stores; gives their address."""
+    running: list[tuple[waitress.server.TcpWSGIServer, threading.Thread]] = []
+
+    def start(record: Record, graph_store: GraphStore | None) -> str:
+        app = create_app(record, graph_store, currency="USD")
+        server = waitress.create_server(app.server, host="127.0.0.1", port=0, threads=4)
+        thread = threading.Thread(target=server.run, daemon=True)
+        thread.start()
+        running.append((server, thread))
+        return f"http://127.0.0.1:{server.effective_port}"
+
+    yield start
+    for server, thread in running:
+        server.task_dispatcher.shutdown()
+        server.close()
+        thread.join(5)
