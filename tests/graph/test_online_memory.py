@@ -33,9 +33,9 @@ def test_a_hub_with_many_edges_costs_what_a_quiet_node_costs() -> None:
 
     def batch_seconds(shops: list[str], at: int) -> float:
         events = to_events([Raw(at + i, f"a_{i}", shop, device=f"d_{i}") for i, shop in enumerate(shops)])
-        started = time.perf_counter()
+        started = time.thread_time()
         graph.observe(events)
-        return time.perf_counter() - started
+        return time.thread_time() - started
 
     at = TODAY + 10**6
     nodes = len(graph.index)
