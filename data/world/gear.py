@@ -19,7 +19,7 @@ _PHONE_LIFE_DAYS = 450.0
 _BROWSER_LIFE_DAYS = 10
 _ONE_PHONE_HOUSEHOLDS = 0.06
 _STUDENTS = 0.05
-_TERMINAL_USERS = 0.07
+_TERMINAL_USERS = 0.1
 
 
 class Numbers:
@@ -110,7 +110,7 @@ def hand_out_gear(
     next_phone[changes] = devices.new(int(changes.sum()))
 
     city = households.city[households.of]
-    terminals_per_city = 2
+    terminals_per_city = 1
     terminal_device = devices.new(len(cities) * terminals_per_city)
     terminal_ip = ips.new(len(cities) * terminals_per_city)
     uses = rng.random(count) < _TERMINAL_USERS
