@@ -25,6 +25,8 @@ TREES = 300
 DEPTH = 6
 ROWS = 20_000
 SECONDS = 1.5
+GROUP = 256
+"""Rows timed together, so that reading the clock costs nothing beside them."""
 
 Rows = NDArray[np.float32]
 
@@ -52,7 +54,7 @@ def main() -> None:
         lines.append(f"| {size:,} | {ours:.2f} | {inplace:.2f} | {matrix:.2f} | {inplace / ours:.1f} |")
     text = (
         f"## Tree kernel against XGBoost\n\n{TREES} trees of depth {DEPTH} over {X.shape[1]} columns, one thread, "
-        f"median; margins of {ROWS:,} rows bit-equal: {'yes' if equal else 'NO'}.\n"
+        f"median processor time; margins of {ROWS:,} rows bit-equal: {'yes' if equal else 'NO'}.\n"
         f"{machine('xgboost', 'numba')}. `python -m benchmarks.tree_kernel`\n\n" + "\n".join(lines)
     )
     print(text)
@@ -75,14 +77,18 @@ def _booster() -> tuple[Rows, xgboost.Booster]:
 
 
 def _microseconds_a_row(predict: Callable[[Rows], object], batches: list[Rows]) -> float:
+    """Processor time, which other processes on the machine disturb less than the clock."""
+    together = max(GROUP // len(batches[0]), 1)
     predict(batches[0])
     times: list[float] = []
     stop = time.perf_counter() + SECONDS
     while time.perf_counter() < stop or len(times) < 5:
-        rows = batches[len(times) % len(batches)]
-        started = time.perf_counter()
-        predict(rows)
-        times.append((time.perf_counter() - started) / len(rows))
+        first = len(times) * together
+        group = [batches[(first + i) % len(batches)] for i in range(together)]
+        started = time.process_time()
+        for rows in group:
+            predict(rows)
+        times.append((time.process_time() - started) / sum(map(len, group)))
     return statistics.median(times) * 1e6
 
 
