@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from graph.events import CHANNELS
+from models.units import UNKNOWN, tell
 
 __all__ = ["SAGE", "SAGE_LOGIT", "phrase", "topic_of"]
-
-UNKNOWN = "none known"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +110,12 @@ _STATISTICS = (
         "days",
         "labels",
     ),
+    _statistic(
+        "days_since_run_before",
+        "time since the latest genuine one before the present run of frauds among {payments}",
+        "days",
+        "labels",
+    ),
     _statistic("run_length", "frauds in a row at ordinary amounts among {payments}", "count", "labels"),
     _statistic(
         "run_gap_days", "quiet time before the present run of frauds among {payments}", "days", "labels"
@@ -175,6 +179,15 @@ _SPECIAL: Mapping[str, tuple[str, str, str]] = {
         "amount",
     ),
     "amount_z_typical": ("amount against the typical amount of this account", "deviations", "amount"),
+    "account_takeover_belief": (
+        "belief, from its amounts so far, that this account was taken over",
+        "share",
+        "takeover",
+    ),
+    "takeover_chance": ("chance, from its amount, that this payment is not the owner's", "share", "takeover"),
+    "amount_ratio_own_mean": ("amount against the owner's own mean", "ratio", "takeover"),
+    "amount_z_own": ("amount against the owner's own mean", "deviations", "takeover"),
+    "account_own_payments": ("earlier payments believed to be the owner's", "count", "takeover"),
     "amount_z": ("amount against the usual for this account", "deviations", "amount"),
     "km_from_last": ("distance from the account's previous payment", "km", "places"),
     "speed_kmh": ("travel speed since the account's previous payment", "km/h", "places"),
@@ -212,7 +225,6 @@ _SPECIAL: Mapping[str, tuple[str, str, str]] = {
 _AMOUNT_RATIO = re.compile(rf"amount_ratio_(?P<target>target_)?(?P<statistic>mean|max)_{_WINDOW}")
 SAGE = "sage"
 SAGE_LOGIT = "sage_logit"
-_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,9 +250,7 @@ def phrase(name: str, value: float, *, transfer: bool = False) -> str:
         if math.isnan(value):
             return _sentence(f"whether {when_set}: {UNKNOWN}")
         return _sentence(when_set if value > 0 else when_not)
-    if math.isinf(value):
-        return _sentence(f"{noun}: beyond measure")
-    return _sentence(f"{noun}: {UNKNOWN if math.isnan(value) else _UNITS[reading.unit](value)}")
+    return _sentence(f"{noun}: {tell(reading.unit, value)}")
 
 
 def topic_of(name: str) -> str:
@@ -297,56 +307,8 @@ def _sage_phrase(logit: float) -> str:
     if math.isnan(logit):
         return text
     share = 1.0 / (1.0 + math.exp(-max(min(logit, 50.0), -50.0)))
-    return f"{text}: {_number(100.0 * share)} of 100"
+    return f"{text}: {tell('number', 100.0 * share)} of 100"
 
 
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def _number(value: float) -> str:
-    if value == round(value):
-        return f"{value:,.0f}"
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.1f}" if abs(value) >= 10 else f"{value:.2g}"
-
-
-def _duration(hours: float) -> str:
-    minutes = hours * 60.0
-    if minutes < 1.5:
-        return f"{_number(round(minutes * 60.0))} seconds"
-    if hours < 2.0:
-        return f"{_number(round(minutes))} minutes"
-    return f"{_number(round(hours))} hours" if hours < 48.0 else f"{_number(round(hours / 24.0))} days"
-
-
-def _clock(hour: float) -> str:
-    minutes = int(hour * 60.0) % (24 * 60)
-    return f"{minutes // 60:02d}:{minutes % 60:02d}"
-
-
-def _channel(code: float) -> str:
-    """Inverse of ``graph.events.channel_code`` for the channels it has names for."""
-    if code == 0:
-        return "none given"
-    return CHANNELS[int(code) - 1].replace("_", " ") if 1 <= code <= len(CHANNELS) else "an unusual one"
-
-
-_UNITS: Mapping[str, Callable[[float], str]] = {
-    "count": _number,
-    "number": _number,
-    "code": lambda value: f"{value:04.0f}",
-    "money": lambda value: f"{value:,.2f}",
-    "log money": lambda value: f"{math.expm1(min(value, 700.0)):,.2f}",
-    "share": lambda value: f"{value:.0%}" if value >= 0.01 or value <= 0 else f"{value:.2%}",
-    "ratio": lambda value: f"{_number(value)} times",
-    "deviations": lambda value: (
-        f"{_number(abs(value))} standard deviations {'above' if value >= 0 else 'below'}"
-    ),
-    "hours": _duration,
-    "days": lambda value: _duration(value * 24.0),
-    "km": lambda value: f"{_number(value)} km",
-    "km/h": lambda value: f"{_number(value)} km/h",
-    "channel": _channel,
-    "clock": _clock,
-    "weekday": lambda value: _WEEKDAYS[int(value) % 7],
-}
