@@ -23,10 +23,10 @@ __all__ = ["plan_payment_frauds"]
 _RING_SHARE = 0.52
 _FRAUDS_PER_GANG = 45.0
 _SOLO = {
-    "stolen_card": (0.26, stolen_card),
+    "stolen_card": (0.28, stolen_card),
     "card_testing": (0.17, card_testing),
     "account_takeover": (0.17, account_takeover),
-    "unusual_amount": (0.06, unusual_amount),
+    "unusual_amount": (0.04, unusual_amount),
     "off_hours": (0.13, off_hours),
     "burst": (0.13, burst),
     "refund_abuse": (0.08, refund_abuse),

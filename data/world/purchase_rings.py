@@ -25,7 +25,7 @@ def shared_device(world: Society, rng: np.random.Generator, crew: Crew) -> Batch
     ips = np.concatenate([world.gear.ips.new(1), rng.choice(world.gear.mobile_ip, 2)])
     crew.collude(merchants=shop, devices=devices)
 
-    who = np.repeat(members, rng.integers(2, 7, len(members)))
+    who = np.repeat(members, rng.integers(3, 8, len(members)))
     bought = _at(world, rng, who, np.repeat(shop, len(who)), spread(world, rng, who, crew.day, crew.length))
     shared = rng.random(len(who)) < 0.75
     bought = replace(
@@ -67,7 +67,7 @@ def merchant_block(world: Society, rng: np.random.Generator, crew: Crew) -> Batc
     time = spread(world, rng, who, crew.day, 2 + crew.length // 2)
     bought = _at(world, rng, who, shops[pairs[:, 1]], time)
     farm = world.gear.ips.new(2)
-    farmed = (bought.channel == ONLINE) & (rng.random(len(who)) < 0.3)
+    farmed = (bought.channel == ONLINE) & (rng.random(len(who)) < 0.45)
     bought = replace(bought, ip=np.where(farmed, rng.choice(farm, len(who)), bought.ip).astype(np.int32))
     return marked(bought, "merchant_block")
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from fraud.errors import InputError
 from tests.data.world import simulated
 
 NEVER = pd.Timestamp("9999-12-31", tz="UTC")
-SMALL = {"days": 14, "accounts": 200}
+SMALL: dict[str, Any] = {"days": 14, "accounts": 200}
 
 
 def _digest(path: Path) -> str:
@@ -163,7 +164,7 @@ def test_honest_people_share_devices_and_addresses_too() -> None:
 
 @pytest.mark.parametrize("preset", ["payments", "welfare-india"])
 @pytest.mark.parametrize("size", [{"days": 14, "accounts": 200}, {"days": 1, "accounts": 50}])
-def test_small_worlds_hold_some_rings(tmp_path: Path, preset: str, size: dict[str, int]) -> None:
+def test_small_worlds_hold_some_rings(tmp_path: Path, preset: str, size: dict[str, Any]) -> None:
     made = simulate(tmp_path, seed=4, preset=preset, **size)
     assert made.ring_count >= 3
     frame = pd.read_parquet(made.transactions)
