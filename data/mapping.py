@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
@@ -31,13 +31,7 @@ __all__ = ["Mapping", "load", "read_mapping"]
 
 _KIND = {column.name: column.kind for column in COLUMNS}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_EPOCH_UNITS = {
-    "s": timedelta(seconds=1),
-    "ms": timedelta(milliseconds=1),
-    "us": timedelta(microseconds=1),
-    # A thousandth of a microsecond is none that timedelta knows; the loader scales instead.
-    "ns": timedelta(microseconds=1),
-}
+_EPOCH_MICROSECONDS = {"s": 1e6, "ms": 1e3, "us": 1.0, "ns": 1e-3}
 _LARGEST_MAPPING = 65_536
 
 Name = Annotated[str, Field(min_length=1)]
@@ -83,9 +77,7 @@ class TimeSection(_Section):
     def _is_zone(cls, name: str) -> str:
         try:
             ZoneInfo(name)
-        except (ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError
-            raise ValueError("is no time zone, such as Europe/Berlin") from None
-        except KeyError:
+        except (KeyError, ValueError, OSError):
             raise ValueError("is no time zone, such as Europe/Berlin") from None
         return name
 
@@ -228,7 +220,7 @@ def _amount(rows: SourceBlock, name: str, section: AmountSection) -> pa.Array:
 
 def _time(rows: SourceBlock, name: str, section: TimeSection) -> pa.Array:
     if section.epoch is not None:
-        return rows.steps(name, start=_EPOCH, unit=_EPOCH_UNITS[section.epoch])
+        return rows.steps(name, start=_EPOCH, unit=_EPOCH_MICROSECONDS[section.epoch])
     if section.format is not None:
         zone: tzinfo = ZoneInfo(section.timezone)
         return rows.written_time(name, section.format, zone)

@@ -21,7 +21,12 @@ from data.column_values import as_text, numbers, texts, value_at
 from fraud.errors import InputError, RecordError
 from fraud.fields import mask
 
-__all__ = ["SourceBlock", "check_columns"]
+__all__ = ["DAY", "HOUR", "SourceBlock", "check_columns"]
+
+HOUR = 3_600_000_000.0
+"""Microseconds of an hour."""
+
+DAY = 24 * HOUR
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -90,9 +95,9 @@ class SourceBlock:
         values = self._numbers(name, strip=strip, decimal_comma=decimal_comma) * scale
         return pa.array(values, mask=np.isnan(values))
 
-    def steps(self, name: str, *, start: datetime, unit: timedelta) -> pa.Array:
-        """Instants out of a count of ``unit`` since ``start``."""
-        offsets = self._numbers(name) * (unit / _MICROSECOND)
+    def steps(self, name: str, *, start: datetime, unit: float) -> pa.Array:
+        """Instants out of a count of ``unit`` microseconds since ``start``."""
+        offsets = self._numbers(name) * unit
         missing = np.isnan(offsets)
         absurd = ~missing & ~(np.abs(offsets) < _CALENDAR_MICROSECONDS)
         self.refuse(absurd, name, "lies outside the calendar; check the unit")

@@ -13,7 +13,7 @@ A step is a day; day 0 is 2017-01-01, the simulator's default. Steps hold no tim
 from __future__ import annotations
 
 import zlib
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 from data.admission import Columns, ReadOptions
 from data.canonical import open_table
 from data.loaders.source import admit_source
-from data.source_block import SourceBlock
+from data.source_block import DAY, SourceBlock
 from fraud.errors import InputError
 
 __all__ = ["FULL_COLUMNS", "GRAPH_COLUMNS", "load", "load_accounts"]
@@ -41,7 +41,6 @@ FULL_COLUMNS = (
     "ALERT_ID",
 )
 START = datetime(2017, 1, 1, tzinfo=UTC)
-_STEP = timedelta(days=1)
 _NO_STEP = -1
 _PERSONAL = ("sourceNodeId", "targetNodeId", "SENDER_ACCOUNT_ID", "RECEIVER_ACCOUNT_ID")
 
@@ -88,7 +87,7 @@ def _convert_graph(rows: SourceBlock, accounts: pd.DataFrame | None) -> Columns:
     payer, payee = rows.text("sourceNodeId"), rows.text("targetNodeId")
     columns = {
         "transaction_id": rows.row_ids("amlsim-"),
-        "event_time": rows.steps("time", start=START, unit=_STEP),
+        "event_time": rows.steps("time", start=START, unit=DAY),
         "account_id": payer,
         "counterparty_id": payee,
         "amount": rows.raw("value"),
@@ -118,7 +117,7 @@ def _convert_full(rows: SourceBlock) -> Columns:
     alert = rows.text("ALERT_ID")
     return {
         "transaction_id": rows.raw("TX_ID"),
-        "event_time": rows.steps("TIMESTAMP", start=START, unit=_STEP),
+        "event_time": rows.steps("TIMESTAMP", start=START, unit=DAY),
         "account_id": rows.raw("SENDER_ACCOUNT_ID"),
         "counterparty_id": rows.raw("RECEIVER_ACCOUNT_ID"),
         "amount": rows.raw("TX_AMOUNT"),

@@ -6,14 +6,14 @@ Texts stand in single quotes in the file. Age, gender and zip codes (all the sam
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
 
 from data.admission import Columns, ReadOptions
 from data.loaders.source import load_table
-from data.source_block import SourceBlock
+from data.source_block import DAY, SourceBlock
 
 __all__ = ["COLUMNS", "load"]
 
@@ -29,7 +29,7 @@ def load(path: Path, options: ReadOptions | None = None) -> pd.DataFrame:
 def _convert(rows: SourceBlock) -> Columns:
     return {
         "transaction_id": rows.row_ids("banksim-"),
-        "event_time": rows.steps("step", start=START, unit=timedelta(days=1)),
+        "event_time": rows.steps("step", start=START, unit=DAY),
         "account_id": rows.text("customer", strip="'"),
         "merchant_id": rows.text("merchant", strip="'"),
         "amount": rows.raw("amount"),

@@ -6,7 +6,7 @@ out: they are end-of-step book values, among them the fraud's own outcome.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from data.admission import Columns, ReadOptions
 from data.loaders.source import load_table
-from data.source_block import SourceBlock
+from data.source_block import HOUR, SourceBlock
 
 __all__ = ["COLUMNS", "load"]
 
@@ -32,7 +32,7 @@ def _convert(rows: SourceBlock) -> Columns:
     is_merchant = pc.starts_with(payee, "M")
     return {
         "transaction_id": rows.row_ids("paysim-"),
-        "event_time": rows.steps("step", start=START, unit=timedelta(hours=1)),
+        "event_time": rows.steps("step", start=START, unit=HOUR),
         "account_id": rows.raw("nameOrig"),
         "merchant_id": pc.if_else(is_merchant, payee, None),
         "counterparty_id": pc.if_else(is_merchant, None, payee),

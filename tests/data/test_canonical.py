@@ -160,7 +160,9 @@ def test_bad_rows_become_dead_letters_with_row_and_reason(tmp_path: Path) -> Non
 
 
 def test_personal_values_are_not_in_the_dead_letters(tmp_path: Path) -> None:
-    lines = f"{HEADER},ip\n{ROW.format(n=1)},10.0.0.1\nt2,2026-03-01,4929-1234\x07,1,m,x\nt3,2026-03-01,b,1,m,10.9.8.7\x07"
+    lines = (
+        f"{HEADER},ip\n{ROW.format(n=1)},10.0.0.1\nt2,2026-03-01,4929\x07,1,m,x\nt3,2026-03-01,b,1,m,10.9\x07"
+    )
     path = write(tmp_path / "t.csv", lines)
     read_transactions(path, OPTIONS)
     text = default_target(path).read_text()
@@ -279,8 +281,8 @@ texts = st.one_of(
     st.text(st.characters(exclude_characters="\r\n\0", exclude_categories=["Cs"]), max_size=5),
 )
 numbers = st.one_of(
-    st.sampled_from(["", "1", "1.5", "-1", "+2", "1e3", "1e400", " 7 ", "nan", "-Infinity", "1_0", "٣", "0x1", ".5", "5.",
-                     "0", "-0", "1e12", "1000000000000.1", "90", "180.0001", "1e-320", "0.1" + "0" * 40 + "1"]),
+    st.sampled_from(["", "1", "1.5", "-1", "+2", "1e3", "1e400", " 7 ", "nan", "-Infinity", "1_0", "٣", "0x1", ".5",
+                     "5.", "0", "-0", "1e12", "1000000000000.1", "90", "180.0001", "1e-320", "0.1" + "0" * 40 + "1"]),
     st.floats(width=64).map(repr),
 )  # fmt: skip
 times = st.one_of(
@@ -298,11 +300,12 @@ BY_KIND = {"string": texts, "timestamp[us, tz=UTC]": times, "double": numbers, "
 
 @st.composite
 def fuzzed_rows(draw: st.DrawFn) -> list[dict[str, str]]:
-    good = {
-        "transaction_id": "t", "event_time": "2026-03-01T12:00:00Z", "account_id": "a1", "amount": "5", "merchant_id": "m",
-        "counterparty_id": "", "currency": "", "device_id": "", "ip": "", "channel": "", "mcc": "", "latitude": "",
-        "longitude": "", "is_fraud": "", "reported_fraud": "", "label_time": "", "ring_id": "", "fraud_type": "",
-    }  # fmt: skip
+    good = dict.fromkeys(CANONICAL_COLUMNS, "") | {
+        "event_time": "2026-03-01T12:00:00Z",
+        "account_id": "a1",
+        "amount": "5",
+        "merchant_id": "m",
+    }
     rows = []
     for n in range(draw(st.integers(1, 12))):
         row = good | {"transaction_id": f"t{n}"}

@@ -117,7 +117,7 @@ def test_ids_lose_the_spaces_around_them_and_numbers_count_as_ids() -> None:
     [b"", b"[]", b"{", b"null", b"\xff\xfe", b'{"a":' + b"[" * 60_000, b" " * (LONGEST_RECORD + 1)],
 )
 def test_what_is_no_record_is_refused_as_one(line: bytes) -> None:
-    with pytest.raises(RecordError, match="^record: "):
+    with pytest.raises(RecordError, match=r"^record: "):
         parse(line)
 
 
@@ -142,7 +142,9 @@ number_values = st.one_of(
     st.none(),
     st.floats(allow_nan=False, allow_infinity=False),
     st.integers(-200, 200),
-    st.sampled_from(["1", "1.5", "-1", "+2", "1e3", "1e400", " 7 ", "nan", "Infinity", "1_0", "٣", "", "0x1", ".5", "5."]),
+    st.sampled_from(
+        ["1", "1.5", "-1", "+2", "1e3", "1e400", " 7 ", "nan", "Infinity", "1_0", "٣", "", "0x1", ".5", "5."]
+    ),
     st.booleans(),
 )
 time_values = st.one_of(
