@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 from contextlib import ExitStack
 from typing import Annotated
 
@@ -72,6 +73,8 @@ def serve(settings: Settings, *, host: str | None = None, port: int | None = Non
         typer.echo(f"Dashboard: http://{host}:{server.effective_port}  (Ctrl-C stops it)")
         if not is_loopback(host):
             log.warning("dashboard: %s can be reached from other machines and there is no sign-in yet", host)
+        # Asked to end, it leaves as after Ctrl-C: the embedded graph store must not stay behind.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         server.run()
 
 

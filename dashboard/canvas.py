@@ -34,10 +34,11 @@ LAYOUT = {
     "randomize": False,
     "fit": True,
     "padding": 34,
-    "idealEdgeLength": 90,
-    "nodeRepulsion": 14_000,
-    "nodeOverlap": 24,
-    "gravity": 0.6,
+    "idealEdgeLength": 70,
+    "nodeRepulsion": 9_000,
+    "nodeOverlap": 30,
+    "nodeDimensionsIncludeLabels": True,
+    "gravity": 1.2,
     "numIter": 1_200,
 }
 
@@ -137,9 +138,9 @@ def _edge(edge: GraphEdge, most: float) -> dict[str, Any]:
 def _style(ink: str, paper: str, line: str, fills: dict[str, tuple[str, str]]) -> list[dict[str, Any]]:
     node = {
         "label": "data(label)",
-        "width": 34,
-        "height": 34,
-        "font-size": 10,
+        "width": 38,
+        "height": 38,
+        "font-size": 13,
         "font-family": "system-ui, sans-serif",
         "color": ink,
         "text-valign": "bottom",
@@ -148,7 +149,7 @@ def _style(ink: str, paper: str, line: str, fills: dict[str, tuple[str, str]]) -
         "text-background-opacity": 0.85,
         "text-background-padding": 2,
         "border-width": 2,
-        "min-zoomed-font-size": 6,
+        "min-zoomed-font-size": 4,
     }
     edge = {
         "width": "data(width)",
@@ -161,19 +162,19 @@ def _style(ink: str, paper: str, line: str, fills: dict[str, tuple[str, str]]) -
         {"selector": "node", "style": node},
         {"selector": "edge", "style": edge},
         {"selector": "edge.paid", "style": {"target-arrow-shape": "triangle", "arrow-scale": 0.8}},
-        {"selector": "edge.uses, edge.from", "style": {"line-style": "dashed"}},
+        {"selector": "edge.uses, edge.from", "style": {"line-style": "dashed", "width": THINNEST}},
         *({"selector": f".{kind.value}", "style": {"shape": shape}} for kind, shape in SHAPES.items()),
         *(
             {"selector": f".{standing}", "style": {"background-color": fill, "border-color": border}}
             for standing, (fill, border) in fills.items()
         ),
-        {"selector": ".flagged", "style": {"width": 42, "height": 42, "border-width": 3}},
+        {"selector": ".flagged", "style": {"width": 46, "height": 46, "border-width": 3}},
         {"selector": ":selected", "style": {"border-color": "#4263eb", "border-width": 5}},
         {
             "selector": "edge:selected",
             "style": {
                 "label": "data(label)",
-                "font-size": 10,
+                "font-size": 13,
                 "color": ink,
                 "text-background-color": paper,
                 "text-background-opacity": 0.9,

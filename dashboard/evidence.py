@@ -20,12 +20,19 @@ from graph.subgraph import NodeKey
 __all__ = ["evidence_panel", "node_panel"]
 
 
-def evidence_panel(alert: Alert, decision: Decision | None, receipt: Receipt | None) -> Any:
-    """Reasons of the alert, then the decision and receipt of one of its transactions."""
+def evidence_panel(
+    alert: Alert, decision: Decision | None, receipt: Receipt | None, *, is_chosen: bool
+) -> Any:
+    """Reasons of the alert, then decision and receipt of the transaction chosen, or of the highest-scored one."""
     parts: list[Any] = [dmc.Title("Why", order=2, size="h5", mb="xs"), _reasons(alert.reasons)]
     if decision is None:
         return html.Div(parts)
-    parts += [dmc.Divider(my="sm"), _decision(decision, receipt)]
+    heading = "This transaction" if is_chosen else "Its highest-scored transaction"
+    parts += [
+        dmc.Divider(my="sm"),
+        dmc.Title(heading, order=3, size="h6", mb="xs"),
+        _decision(decision, receipt),
+    ]
     if receipt is not None:
         parts.append(_receipt(receipt))
     return html.Div(parts)

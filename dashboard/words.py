@@ -63,10 +63,10 @@ def money(amount: float, currency: str = "") -> str:
 def percent(share: float) -> str:
     """A probability; the ends stay told apart from 0 and 1."""
     if 0 < share < 0.001:
-        return "< 0.1 %"
+        return "< 0.1%"
     if 0.999 < share < 1:
-        return "> 99.9 %"
-    return f"{share * 100:.1f} %"
+        return "> 99.9%"
+    return f"{share:.1%}"
 
 
 def count(number: int, noun: str, nouns: str) -> str:

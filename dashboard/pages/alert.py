@@ -120,7 +120,7 @@ def register(app: Dash, desk: Desk) -> None:
             chosen = rows[0]["transaction_id"] if rows else _worst(_evidence(desk, alert))
             decision = desk.record.decision(chosen) if chosen else None
             receipt = desk.record.receipt(chosen) if chosen else None
-            return evidence_panel(alert, decision, receipt)
+            return evidence_panel(alert, decision, receipt, is_chosen=bool(rows))
         except RingfenceError as error:
             return trouble(error)
 
@@ -226,7 +226,7 @@ def _head(alert: Alert, currency: str) -> Any:
             dmc.Text(alert.top_reason, mt=4, mb="sm"),
             dmc.SimpleGrid(
                 [
-                    html.Div([dmc.Text(name, size="xs", c="dimmed"), dmc.Text(value, fw=600)])
+                    html.Div([dmc.Text(name, size="xs", c="dimmed"), dmc.Text(value, fw=600, size="sm")])
                     for name, value in facts
                 ],
                 cols={"base": 2, "sm": 5},
@@ -246,9 +246,9 @@ def _member_words(alert: Alert) -> str:
 
 
 def _transactions(evidence: list[DecidedTransaction]) -> Any:
-    if not evidence:
-        return notice("No transactions", "The record holds none of the transactions that this alert names.")
-    return dag.AgGrid(
+    missing = notice("No transactions", "The record holds none of the transactions that this alert names.")
+    # The evidence panel listens to the table, so there is one even when it has nothing to show.
+    table = dag.AgGrid(
         id="alert-transactions",
         columnDefs=COLUMNS,
         rowData=[_row(transaction) for transaction in evidence],
@@ -260,8 +260,12 @@ def _transactions(evidence: list[DecidedTransaction]) -> Any:
             "theme": {"function": "ringfenceGridTheme(theme)"},
             "tooltipShowDelay": 300,
         },
-        style={"height": f"{min(420, 92 + 42 * len(evidence))}px"},
+        style={
+            "height": f"{min(420, 92 + 42 * len(evidence))}px",
+            "display": "block" if evidence else "none",
+        },
     )
+    return table if evidence else html.Div([missing, table])
 
 
 def _row(t: DecidedTransaction) -> dict[str, Any]:

@@ -29,7 +29,7 @@ COLUMNS: list[dict[str, Any]] = [
         "comparator": {"function": "bySeverity"},
         "cellClassRules": {f"severity-{s.value}": f"params.data.rank == {s.rank}" for s in Severity},
     },
-    {"field": "pattern", "headerName": "Pattern", "width": 150},
+    {"field": "pattern", "headerName": "Pattern", "width": 158},
     {
         "field": "score",
         "headerName": "Score",
@@ -48,15 +48,15 @@ COLUMNS: list[dict[str, Any]] = [
     },
     {
         "field": "size",
-        "headerName": "Members",
-        "width": 104,
+        "headerName": "Size",
+        "width": 92,
         "type": "rightAligned",
         "filter": "agNumberColumnFilter",
     },
     {"field": "reason", "headerName": "Top reason", "minWidth": 260, "flex": 1, "tooltipField": "reason"},
-    {"field": "subject", "headerName": "Ring or account", "width": 190, "tooltipField": "subject"},
-    {"field": "last_seen", "headerName": "Last seen (UTC)", "width": 152},
-    {"field": "state", "headerName": "State", "width": 104},
+    {"field": "subject", "headerName": "Ring or account", "width": 170, "tooltipField": "subject"},
+    {"field": "last_seen", "headerName": "Last seen, UTC", "width": 158},
+    {"field": "state", "headerName": "State", "width": 96},
 ]
 
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import waitress
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from werkzeug.serving import BaseWSGIServer, make_server
 
 from dashboard.app import create_app
 from fraud.record import Record
@@ -70,18 +70,18 @@ def arcade(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ArcadeServer]:
 @pytest.fixture
 def serve() -> Iterator[Callable[[Record, GraphStore | None], str]]:
     """Serves the pages over the given stores; gives their address."""
-    running: list[tuple[waitress.server.TcpWSGIServer, threading.Thread]] = []
+    running: list[tuple[BaseWSGIServer, threading.Thread]] = []
 
     def start(record: Record, graph_store: GraphStore | None) -> str:
         app = create_app(record, graph_store, currency="USD")
-        server = waitress.create_server(app.server, host="127.0.0.1", port=0, threads=4)
-        thread = threading.Thread(target=server.run, daemon=True)
+        server = make_server("127.0.0.1", 0, app.server, threaded=True)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         running.append((server, thread))
-        return f"http://127.0.0.1:{server.effective_port}"
+        return f"http://127.0.0.1:{server.server_port}"
 
     yield start
     for server, thread in running:
-        server.task_dispatcher.shutdown()
-        server.close()
-        thread.join(5)
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import random
+import base64
+import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -21,24 +22,37 @@ SHARED = Reason("account_device_count", "6 accounts pay from 2 devices that nobo
 DENSE = Reason("target_risk_7d", "A third of this merchant's new payers were reported for fraud", 0.33, 1.4)
 NEW = Reason("pair_is_new", "The payer has never paid here before", 1.0, 0.4)
 
+SHARERS = [f"r{i}" for i in range(6)]
+
 
 def token(kind: str, number: int) -> str:
-    letters = random.Random(f"{kind}{number}").choices("abcdefghijklmnopqrstuvwxyz234567", k=26)
-    return f"{kind}_{''.join(letters)}"
+    digest = hashlib.blake2b(f"{kind}{number}".encode(), digest_size=16).digest()
+    return f"{kind}_{base64.b32encode(digest).decode().lower().rstrip('=')}"
 
 
 def payments() -> Iterator[tuple[Transaction, float]]:
     """Honest payments, a shared-device ring at one merchant, a cycle of transfers, and one odd account."""
-    draw = random.Random(7)
+    draw = np.random.default_rng(7)
     for i in range(400):
-        account = draw.randrange(60)
-        yield pay(i, f"a{account}", merchant=f"shop-{draw.randrange(12)}", device=account, score=draw.random() * 0.2)
+        account = int(draw.integers(60))
+        yield pay(
+            i, f"a{account}", merchant=f"shop-{draw.integers(12)}", device=account, score=draw.random() * 0.2
+        )
     for i in range(36):
         shop = "grey-imports" if i % 3 else "shop-3"
         score = 0.72 + draw.random() * 0.27
-        yield pay(400 + i, f"r{i % 6}", merchant=shop, device=1_000 + i % 2, score=score, amount=180 + 90 * (i % 5))
+        yield pay(
+            400 + i, f"r{i % 6}", merchant=shop, device=1_000 + i % 2, score=score, amount=180 + 90 * (i % 5)
+        )
     for i in range(12):
-        yield pay(500 + i, f"c{i % 4}", counterparty=f"c{(i + 1) % 4}", device=2_000 + i % 4, score=0.66, amount=2_400)
+        yield pay(
+            500 + i,
+            f"c{i % 4}",
+            counterparty=f"c{(i + 1) % 4}",
+            device=2_000 + i % 4,
+            score=0.66,
+            amount=2_400,
+        )
     yield pay(600, "a7", merchant="shop-1", device=7, score=0.93, amount=1_950)
 
 
@@ -98,12 +112,23 @@ def fill(record: Record) -> dict[str, Alert]:
         arrays={"features": values},
     )
     rings = (
-        ring("ring-device", "shared_device", [f"r{i}" for i in range(6)], [1_000, 1_001], "grey-imports", range(400, 436)),
+        ring(
+            "ring-device",
+            "shared_device",
+            [f"r{i}" for i in range(6)],
+            [1_000, 1_001],
+            "grey-imports",
+            range(400, 436),
+        ),
         ring("ring-cycle", "round_trip", [f"c{i}" for i in range(4)], [], None, range(500, 512)),
     )
     alerts = [
         alert_of(rings[0], Severity.CRITICAL, (SHARED, DENSE)),
-        alert_of(rings[1], Severity.HIGH, (Reason("cycle", "Money goes round four accounts within a day", 4.0, 1.0),)),
+        alert_of(
+            rings[1],
+            Severity.HIGH,
+            (Reason("cycle", "Money goes round four accounts within a day", 4.0, 1.0),),
+        ),
         alone("a7", "tx-00600"),
     ]
     record.write_batch([payment for payment, _ in paid], decisions, receipts, rings=rings, alerts=alerts)
