@@ -72,6 +72,17 @@ def test_a_table_comes_back_as_it_was_written(tmp_path: Path, name: str) -> None
     assert sorted(p.name for p in tmp_path.iterdir()) == [path.name]
 
 
+def test_texts_stand_in_quotes_only_where_they_must(tmp_path: Path) -> None:
+    frame = made_table().assign(merchant_id="m1")
+    paths = [tmp_path / "t.csv", tmp_path / "1.csv.gz", tmp_path / "2.csv.gz"]
+    for path in paths:
+        write_transactions(frame, path)
+        pd.testing.assert_frame_equal(read_transactions(path), frame)
+    assert '"' not in paths[0].read_text()
+    assert paths[0].read_text().startswith("transaction_id,event_time,account_id,amount,")
+    assert paths[1].read_bytes() == paths[2].read_bytes()
+
+
 def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", "old")
     frame = made_table()
