@@ -73,7 +73,9 @@ def main() -> None:
 
 
 def _trial(folder: Path, seed: int) -> Trial:
-    frame = read_transactions(simulate(folder, days=DAYS, accounts=ACCOUNTS, seed=seed, start=START).transactions)
+    frame = read_transactions(
+        simulate(folder, days=DAYS, accounts=ACCOUNTS, seed=seed, start=START).transactions
+    )
     until = datetime(START.year, START.month, START.day, tzinfo=UTC) + timedelta(days=DAYS - TEST_DAYS)
     before = (frame["event_time"] < pd.Timestamp(until)).to_numpy()
     label = np.where(before, known_at(frame, until), -1).astype(np.int8)

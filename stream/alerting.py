@@ -111,13 +111,21 @@ class AlertDesk:
             transaction_ids=record.transaction_ids[-MOST_EVIDENCE:],
         )
         closed = [self._close_account(account, ring) for account in ring.accounts if account in self._cases]
-        closed += [self._close_ring(ring_id, ring) for ring_id in change.absorbed if ring_id in self._ring_alerts]
+        closed += [
+            self._close_ring(ring_id, ring) for ring_id in change.absorbed if ring_id in self._ring_alerts
+        ]
         self._ring_alerts[ring.ring_id] = alert
         self._in_ring.update(dict.fromkeys(ring.accounts, ring.ring_id))
         return [*(one for one in closed if one is not None), alert]
 
     def on_suspicion(
-        self, account: str, transaction_id: str, time: int, score: float, amount: float, reasons: tuple[Reason, ...]
+        self,
+        account: str,
+        transaction_id: str,
+        time: int,
+        score: float,
+        amount: float,
+        reasons: tuple[Reason, ...],
     ) -> Iterable[Alert]:
         """An account's own alert, unless a ring's speaks for it or it has not grown enough to be raised again."""
         if account in self._in_ring:

@@ -94,7 +94,9 @@ def command(
     days: Annotated[int, typer.Option(min=30, help="Days to simulate.")] = 60,
     accounts: Annotated[int, typer.Option(min=200, help="Accounts to simulate.")] = 2_000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same world and model.")] = 1,
-    serve: Annotated[bool, typer.Option("--serve/--no-serve", help="End with the dashboard being served.")] = True,
+    serve: Annotated[
+        bool, typer.Option("--serve/--no-serve", help="End with the dashboard being served.")
+    ] = True,
 ) -> None:
     """Simulate a payment world, train on it, replay its last days, and show alerts and figures."""
     started = time.monotonic()
@@ -109,7 +111,9 @@ def command(
 def _clear(settings: Settings) -> None:
     """Remove an earlier demonstration; raises InputError while its dashboard is still being served."""
     if ArcadeServer(settings.home / "graph").in_use():
-        raise InputError(f"{settings.home}: an earlier demonstration is still being served; stop its dashboard first")
+        raise InputError(
+            f"{settings.home}: an earlier demonstration is still being served; stop its dashboard first"
+        )
     shutil.rmtree(settings.home, ignore_errors=True)
 
 
@@ -120,4 +124,3 @@ def _serve(settings: Settings) -> None:
         env={**os.environ, "RINGFENCE_HOME": str(settings.home)},
         check=False,
     )
-

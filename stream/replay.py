@@ -35,8 +35,8 @@ from graph.write_behind import WriteBehind
 from models.evaluate import evaluate
 from models.report import write_report
 from models.scorer import Scorer
-from models.training import online_graph
 from models.thresholds import OUTCOMES
+from models.training import online_graph
 from stream.alerting import AlertDesk, ring_record
 from stream.pipeline import Pipeline, Step
 from stream.recording import Recorder
@@ -139,8 +139,7 @@ def _as_transactions(frame: pd.DataFrame, rows: NDArray[np.int64]) -> list[Trans
         columns[name] = [None if np.isnan(x) else x for x in frame[name].iloc[rows].tolist()]
     names = list(columns)
     return [
-        Transaction(**dict(zip(names, values, strict=True)))
-        for values in zip(*columns.values(), strict=True)
+        Transaction(**dict(zip(names, values, strict=True))) for values in zip(*columns.values(), strict=True)
     ]
 
 
@@ -249,7 +248,12 @@ def run(
         started = Run(f"{name}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}", name, scorer.version, datetime.now(UTC))
         record.save_run(started)
         said = replay(
-            frame, scorer, settings, since=since, record=record, notify=None if behind is None else behind.notify
+            frame,
+            scorer,
+            settings,
+            since=since,
+            record=record,
+            notify=None if behind is None else behind.notify,
         )
         if behind is not None:
             with stage("Bring the graph store up to date"):
@@ -260,4 +264,3 @@ def run(
             )
         )
         return said
-
