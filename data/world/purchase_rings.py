@@ -79,14 +79,16 @@ def bust_out(world: Society, rng: np.random.Generator, crew: Crew) -> Batch:
     """
     members = crew.newcomers(rng, 3, 9)
     devices = world.gear.devices.new(max(1, len(members) // 3))
-    world.gear.phone[members] = devices[np.arange(len(members)) % len(devices)]
+    own = devices[np.arange(len(members)) % len(devices)]
+    world.gear.phone[members] = world.gear.tablet[members] = own
+    world.gear.browsers[members] = own[:, None]
     world.gear.phone_change[members] = np.inf
     together = members[rng.random(len(members)) < 0.5]
     world.gear.home_ip[together] = world.gear.home_ip[members[0]]
     crew.collude(devices=devices)
 
-    who = np.repeat(members, rng.integers(5, 11, len(members)))
-    time = spread(world, rng, who, crew.day, int(rng.integers(2, 5)))
+    who = np.repeat(members, rng.integers(4, 8, len(members)))
+    time = spread(world, rng, who, crew.day, int(rng.integers(1, 4)))
     bought = buy(world, market_on(world, crew.day), rng, who, time, world.people.city[who])
     fences = modest_merchants(world, rng, crew.day, int(world.people.city[members[0]]), 4)
     resold = _at(world, rng, who, rng.choice(fences, len(who)), time)

@@ -106,8 +106,8 @@ def test_ring_truth_agrees_with_the_transactions(preset: str, seed: int) -> None
     for ring_id, members in rings.groupby("ring_id"):
         own = frauds[frauds.ring_id == ring_id]
         assert set(own.fraud_type) == set(members.kind)
-        assert pd.to_datetime(members.start).eq(own.event_time.min()).all()
-        assert pd.to_datetime(members.end).eq(own.event_time.max()).all()
+        assert pd.to_datetime(members.start, format="ISO8601").eq(own.event_time.min()).all()
+        assert pd.to_datetime(members.end, format="ISO8601").eq(own.event_time.max()).all()
         for kind, part in members.groupby("member_kind"):
             seen = set(pd.concat([own[c] for c in ends[str(kind)]]))
             assert set(part.member_id) <= seen
