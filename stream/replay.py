@@ -20,6 +20,7 @@ from data.canonical import read_transactions
 from data.timeline import Chunk, Timeline
 from data.tokenise import tokenise_table
 from fraud.errors import InputError
+from fraud.outbox import deliver
 from fraud.progress import stage
 from fraud.record import Record
 from fraud.ring import Ring
@@ -258,6 +259,7 @@ def run(
         if behind is not None:
             with stage("Bring the graph store up to date"):
                 behind.drain(DRAIN_SECONDS)
+        deliver(record, settings.alert_outbox)
         record.save_run(
             msgspec.structs.replace(
                 started, state=RunState.DONE, ended_at=datetime.now(UTC), transactions=len(said.scores)

@@ -1,0 +1,39 @@
+"""The local outbox: every state of every alert as one file in a folder, for whoever picks them up.
+
+The record's outbox table says what is still to be handed over. A file is named after the alert's idempotency key and
+written whole before the state is marked as sent, so a crash in between writes the same file once more and never loses
+one. Other channels come with a later release and read the same table.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from fraud.alert import Alert
+from fraud.record import Record
+from fraud.write_aside import write_aside
+
+__all__ = ["deliver"]
+
+PORTION = 500
+
+
+def deliver(record: Record, folder: Path) -> int:
+    """Hand every waiting alert state over to ``folder`` as JSON; returns how many there were."""
+    delivered = 0
+    while waiting := record.unsent_alerts(PORTION):
+        for alert in waiting:
+            with write_aside(folder / _file_name(alert)) as aside:
+                aside.write_bytes(msgspec.json.format(msgspec.json.encode(alert)))
+        record.mark_sent([alert.idempotency_key for alert in waiting], datetime.now(UTC))
+        delivered += len(waiting)
+    return delivered
+
+
+def _file_name(alert: Alert) -> str:
+    """``ring-ab12cd-v0003.json``: sorts by alert, then by version."""
+    return f"{re.sub(r'[^A-Za-z0-9_-]', '_', alert.alert_id)}-v{alert.version:04d}.json"
