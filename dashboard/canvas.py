@@ -6,6 +6,10 @@ import math
 from collections.abc import Collection, Iterable
 from typing import Any
 
+import networkx
+import numpy as np
+from numpy.typing import NDArray
+
 from dashboard.words import KIND_WORDS, count, money, short_id
 from fraud.decision import Outcome
 from fraud.record_rows import DecidedTransaction
@@ -26,21 +30,24 @@ SHAPES = {
 
 TIE_WORDS = {"PAID": "paid", "USES": "used device", "FROM": "came from IP"}
 
-THINNEST, THICKEST = 1.2, 9.0
+THINNEST, THICKEST = 1.6, 9.0
 
-LAYOUT = {
-    "name": "cose",
-    "animate": False,
-    "randomize": False,
-    "fit": True,
-    "padding": 34,
-    "idealEdgeLength": 70,
-    "nodeRepulsion": 9_000,
-    "nodeOverlap": 30,
-    "nodeDimensionsIncludeLabels": True,
-    "gravity": 1.2,
-    "numIter": 1_200,
-}
+LAYOUT = {"name": "preset", "fit": True, "padding": 36, "animate": False}
+"""Places come with the nodes, so that one alert always gives one picture."""
+
+SPREAD = 125.0
+"""Distance between nodes, about, in pixels before zooming."""
+
+WIDE = 1.75
+"""Width of the picture over its height."""
+
+FLATTEST = 6.0
+"""A chain is not stretched across its way more than this."""
+
+LONGEST_LABEL = 11
+
+OFTEN = 0.05
+"""Part of a node's transactions that were held, from which it counts as suspicious itself."""
 
 
 def node_key(element_id: str) -> NodeKey:
@@ -52,8 +59,12 @@ def node_key(element_id: str) -> NodeKey:
 def elements(subgraph: Subgraph, flagged: Collection[NodeKey]) -> list[dict[str, Any]]:
     """Nodes, then edges; ``flagged`` are the members of the alert."""
     most = max((edge.amount for edge in subgraph.edges), default=0.0)
+    places = _places(subgraph)
     return [
-        *(_node(node, node.key in flagged, node.key in subgraph.cut) for node in subgraph.nodes),
+        *(
+            _node(node, places[node.key], node.key in flagged, node.key in subgraph.cut)
+            for node in subgraph.nodes
+        ),
         *(_edge(edge, most) for edge in subgraph.edges),
     ]
 
@@ -93,6 +104,30 @@ def from_record(members: Iterable[RingMember], evidence: Iterable[DecidedTransac
     )
 
 
+def _places(subgraph: Subgraph) -> dict[NodeKey, list[float]]:
+    """A place for each node by springs along the edges (Fruchterman and Reingold 1991), the same every time."""
+    drawn: networkx.Graph[NodeKey] = networkx.Graph()
+    drawn.add_nodes_from(node.key for node in subgraph.nodes)
+    drawn.add_edges_from((edge.source, edge.target) for edge in subgraph.edges)
+    springs = networkx.spring_layout(drawn, k=1.4 / math.sqrt(max(len(drawn), 1)), iterations=200, seed=7)
+    box = SPREAD * math.sqrt(len(drawn)) / 2 * np.array([WIDE, 1.0])
+    return dict(zip(springs, (_lying(np.array(list(springs.values()))) * box).tolist(), strict=True))
+
+
+def _lying(places: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The places turned so that the longest way lies across, then stretched to fill −1 … 1 both ways."""
+    if len(places) < 2:
+        return places
+    centred = places - places.mean(axis=0)
+    axes = np.linalg.svd(centred, full_matrices=False)[2]
+    # The sign of an axis is arbitrary; this one keeps the picture the same.
+    axes *= np.where(axes[:, :1] < 0, -1.0, 1.0)
+    turned = centred @ axes.T
+    reach = np.abs(turned).max(axis=0)
+    filled: NDArray[np.float64] = turned / np.maximum(reach, reach.max() / FLATTEST)
+    return filled
+
+
 def _summed_node(key: NodeKey, seen: list[DecidedTransaction], role: str) -> GraphNode:
     times = [t.event_time for t in seen]
     return GraphNode(
@@ -106,16 +141,18 @@ def _summed_node(key: NodeKey, seen: list[DecidedTransaction], role: str) -> Gra
     )
 
 
-def _node(node: GraphNode, is_flagged: bool, is_cut: bool) -> dict[str, Any]:
-    standing = "flagged" if is_flagged else "suspicious" if node.held or node.rings else "neutral"
+def _node(node: GraphNode, place: list[float], is_flagged: bool, is_cut: bool) -> dict[str, Any]:
+    is_suspicious = node.rings or node.held > OFTEN * node.transactions
+    standing = "flagged" if is_flagged else "suspicious" if is_suspicious else "neutral"
     kind, node_id = node.key.kind, node.key.node_id
     more = " +" if is_cut else ""
     return {
         "data": {
             "id": f"{kind.value}:{node_id}",
-            "label": f"{STANDINGS[standing]} {short_id(node_id)}{more}".strip(),
+            "label": f"{STANDINGS[standing]} {short_id(node_id, LONGEST_LABEL)}{more}".strip(),
             "title": f"{KIND_WORDS[kind]} {node_id}, {count(node.transactions, 'transaction', 'transactions')}",
         },
+        "position": {"x": round(place[0], 1), "y": round(place[1], 1)},
         "classes": f"{kind.value} {standing}",
     }
 

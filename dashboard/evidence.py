@@ -73,9 +73,7 @@ def _reasons(reasons: Sequence[Reason]) -> Any:
 def _outcome(transaction: DecidedTransaction) -> Any:
     if transaction.outcome is None:
         return "–"
-    return dmc.Badge(
-        transaction.outcome.value, color=OUTCOME_COLOURS[transaction.outcome], size="xs", variant="light"
-    )
+    return dmc.Badge(transaction.outcome.value, color=OUTCOME_COLOURS[transaction.outcome], size="xs")
 
 
 def _decision(decision: Decision, receipt: Receipt | None) -> Any:

@@ -17,8 +17,8 @@ SHAPES = (
 )
 STANDINGS = (
     ("▲ In this alert", "#fa5252"),
-    ("◆ Suspicious elsewhere", "#fab005"),
-    ("Nothing known", "#ced4da"),
+    ("◆ Often held, or in another ring", "#fab005"),
+    ("Nothing against it", "#ced4da"),
 )
 LINES = (
     ("Payment, thicker for more money", '<line x1="0" y1="7" x2="14" y2="7"/>'),

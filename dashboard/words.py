@@ -31,13 +31,14 @@ SEVERITY_SIGNS = {
 """A shape beside each severity, so that colour is never the only sign."""
 
 SEVERITY_COLOURS = {
-    Severity.LOW: "gray",
-    Severity.MEDIUM: "blue",
-    Severity.HIGH: "orange",
-    Severity.CRITICAL: "red",
+    Severity.LOW: "gray.7",
+    Severity.MEDIUM: "blue.8",
+    Severity.HIGH: "orange.9",
+    Severity.CRITICAL: "red.8",
 }
+"""Shades on which white text reads well."""
 
-OUTCOME_COLOURS = {Outcome.APPROVE: "gray", Outcome.REVIEW: "orange", Outcome.BLOCK: "red"}
+OUTCOME_COLOURS = {Outcome.APPROVE: "gray.7", Outcome.REVIEW: "orange.9", Outcome.BLOCK: "red.8"}
 
 KIND_WORDS = {
     NodeKind.ACCOUNT: "Account",
@@ -84,6 +85,6 @@ def pattern(kind: str) -> str:
     return kind.replace("_", " ").replace("-", " ").strip().capitalize() or "–"
 
 
-def short_id(node_id: str) -> str:
-    """An id that fits a label: its beginning, where tokens already differ."""
-    return node_id if len(node_id) <= LONGEST_ID else f"{node_id[: LONGEST_ID - 1]}…"
+def short_id(node_id: str, longest: int = LONGEST_ID) -> str:
+    """An id that fits: its beginning, where tokens already differ."""
+    return node_id if len(node_id) <= longest else f"{node_id[: longest - 1]}…"

@@ -245,7 +245,7 @@ class RecordReader:
             taken.append(row.batch_id)
             size += row.transactions
         if not taken:
-            return Following(after, (), ())
+            return Following(after, after, (), ())
         inside = decisions.c.batch_id.between(taken[0], taken[-1]) & decisions.c.batch_id.in_(taken)
         found = self._decided(
             _decided_query().where(inside).order_by(decisions.c.batch_id, decisions.c.batch_row)
@@ -254,7 +254,7 @@ class RecordReader:
             select(rings.c.ring_id).where(rings.c.batch_id.in_(taken)).order_by(rings.c.ring_id)
         )
         states = (self.ring(row.ring_id) for row in changed)
-        return Following(taken[-1], tuple(found), tuple(ring for ring in states if ring is not None))
+        return Following(after, taken[-1], tuple(found), tuple(ring for ring in states if ring is not None))
 
     def waiting(self, stream: str, after: int) -> int:
         """Transactions that a stream wrote after batch ``after``: how far a reader lags behind."""

@@ -64,8 +64,13 @@ class DayCount(msgspec.Struct, frozen=True):
 
 
 class Following(msgspec.Struct, frozen=True):
-    """A portion of the log: everything up to batch ``batch_id`` in the order written; rings in their newest state."""
+    """A portion of the log: all that came after batch ``after`` up to batch ``batch_id``, in the order
+    written.
 
+    Rings are in their newest state; with nothing new the two batches are the same.
+    """
+
+    after: int
     batch_id: int
     transactions: tuple[DecidedTransaction, ...]
     rings: tuple[Ring, ...]

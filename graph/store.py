@@ -102,7 +102,7 @@ class GraphStore:
         queries = list(_write_queries(portion, evidence))
 
         def add(work: ManagedTransaction) -> bool:
-            if _position(work, stream) >= portion.batch_id:
+            if _position(work, stream) != portion.after:
                 return False
             for name, rows in queries:
                 work.run(_cypher(name), rows=rows).consume()

@@ -118,8 +118,10 @@ class WriteBehind:
                     self._looks_done = look
                     self._looks.notify_all()
                 return
-            self.store.apply(self.stream, portion, self._evidence(portion))
-            self._position = portion.batch_id
+            if self.store.apply(self.stream, portion, self._evidence(portion)):
+                self._position = portion.batch_id
+            else:
+                self._position = self.store.position(self.stream)
 
     def _evidence(self, portion: Following) -> list[DecidedTransaction]:
         ids = {i for ring in portion.rings for i in ring.transaction_ids[-LARGEST_EVIDENCE:]}

@@ -35,7 +35,7 @@ NOUNS = {
 }
 
 COLUMNS: list[dict[str, Any]] = [
-    {"field": "time", "headerName": "Time (UTC)", "width": 150},
+    {"field": "time", "headerName": "Time, UTC", "width": 172},
     {
         "field": "amount",
         "headerName": "Amount",
@@ -160,7 +160,7 @@ def _page(alert: Alert, evidence: list[DecidedTransaction], currency: str) -> An
                     stylesheet=STYLES["light"],
                     style={"width": "100%", "height": "460px"},
                     minZoom=0.2,
-                    maxZoom=3,
+                    maxZoom=1.5,
                     boxSelectionEnabled=False,
                 ),
                 delay_show=300,
@@ -237,7 +237,7 @@ def _head(alert: Alert, currency: str) -> Any:
 
 
 def _severity_badge(of: Severity) -> Any:
-    return dmc.Badge(severity(of), color=SEVERITY_COLOURS[of], size="lg", variant="light")
+    return dmc.Badge(severity(of), color=SEVERITY_COLOURS[of], size="lg")
 
 
 def _member_words(alert: Alert) -> str:

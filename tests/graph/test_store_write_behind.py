@@ -53,6 +53,15 @@ def test_the_graph_follows_the_record(record: Record, store: GraphStore) -> None
     assert store.totals() == expected_payments(range(100))
 
 
+def test_two_that_follow_one_stream_at_once_count_once(record: Record, store: GraphStore) -> None:
+    with WriteBehind(record, store, portion=30) as one, WriteBehind(record, store, portion=70) as other:
+        for start in range(0, 600, 20):
+            write(record, range(start, start + 20))
+        assert one.drain(60)
+        assert other.drain(60)
+    assert store.totals() == expected_payments(range(600))
+
+
 def test_nothing_waits_while_the_store_is_down(record: Record, caplog: pytest.LogCaptureFixture) -> None:
     with GraphStore.connect("bolt://127.0.0.1:1", "u", "p", "d", patience=0.1) as down:
         behind = WriteBehind(record, down).start()
