@@ -6,8 +6,7 @@ stored or logged. Merchant and transaction identifiers are business identifiers 
 
 from __future__ import annotations
 
-import base64
-import hmac
+import hashlib
 import os
 import secrets
 import stat
@@ -28,8 +27,12 @@ KEY_FILE = "token.key"
 """Name of the local key in the home folder."""
 
 _PREFIXES: dict[str, str] = {"account": "a_", "device": "d_", "ip": "i_"}
-_DIGEST_BYTES = 16
 _REMEMBERED = 65_536
+_BLOCK = 64
+"""Bytes of a SHA-256 block, to which HMAC pads its key (RFC 2104)."""
+
+_BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS = [first + second for first in _BASE32 for second in _BASE32]
 
 
 class Tokeniser:
@@ -38,7 +41,10 @@ class Tokeniser:
     def __init__(self, key: bytes) -> None:
         if len(key) < MINIMUM_KEY_LENGTH:
             raise SettingsError(f"token key: needs at least {MINIMUM_KEY_LENGTH} bytes, got {len(key)}")
-        self._key = key
+        padded = (hashlib.sha256(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
+        # The two halves of HMAC, with the key taken in once: copies of them cost a quarter of a whole HMAC.
+        self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in padded))
+        self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in padded))
         # Payers come back: a remembered token costs a fiftieth of a computed one on the path of every event.
         self._remembered = lru_cache(maxsize=_REMEMBERED)(self._compute)
 
@@ -62,9 +68,10 @@ class Tokeniser:
         return self._remembered(kind, value)
 
     def _compute(self, kind: TokenKind, value: str) -> str:
-        digest = hmac.digest(self._key, f"{kind}\0{value}".encode("utf-8", "surrogatepass"), "sha256")
-        text = base64.b32encode(digest[:_DIGEST_BYTES]).decode("ascii")
-        return _PREFIXES[kind] + text.rstrip("=").lower()
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(f"{kind}\0{value}".encode("utf-8", "surrogatepass"))
+        outer.update(inner.digest())
+        return _PREFIXES[kind] + _base32(outer.digest())
 
     def tokens(self, kind: TokenKind, values: Iterable[str | None]) -> list[str | None]:
         """Tokens of a whole column in its order, each distinct identifier hashed once; None stays None."""
@@ -73,6 +80,17 @@ class Tokeniser:
             value: self._compute(kind, value) for value in set(column) if value is not None
         }
         return [known.get(value) for value in column]
+
+
+def _base32(digest: bytes) -> str:
+    """The first 128 bits in base32 (RFC 4648), lower case without padding: 26 characters, two at a time."""
+    high, low = divmod(int.from_bytes(digest[:16], "big") << 2, 1 << 60)
+    p = _PAIRS
+    return (
+        f"{p[high >> 60]}{p[high >> 50 & 1023]}{p[high >> 40 & 1023]}{p[high >> 30 & 1023]}"
+        f"{p[high >> 20 & 1023]}{p[high >> 10 & 1023]}{p[high & 1023]}{p[low >> 50]}{p[low >> 40 & 1023]}"
+        f"{p[low >> 30 & 1023]}{p[low >> 20 & 1023]}{p[low >> 10 & 1023]}{p[low & 1023]}"
+    )
 
 
 def _local_key(path: Path) -> bytes:

@@ -6,16 +6,23 @@ addresses are tokens already; the graph never sees a personal value.
 
 from __future__ import annotations
 
+import struct
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import compress
+from math import nan
+from typing import Any, Self, cast
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fraud.tokens import Tokeniser
 from fraud.transaction import Transaction
+from graph.layout import EVENT
 
 __all__ = ["LABEL", "TRANSACTION", "Events", "FrameEvents", "channel_code", "from_transactions", "mcc_code"]
 
@@ -34,8 +41,11 @@ CHANNELS: tuple[str, ...] = (
 OTHER_CHANNELS = 24
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+REMEMBERED = 4096
+"""Channels and categories come back: a remembered number costs less than a computed one."""
 
 
+@lru_cache(maxsize=REMEMBERED)
 def channel_code(channel: str | None) -> int:
     """Number of a channel: 0 for none, 1–8 for the usual ones, a stable bucket above for any other name."""
     if channel is None:
@@ -45,6 +55,7 @@ def channel_code(channel: str | None) -> int:
     return 1 + len(CHANNELS) + zlib.crc32(channel.encode()) % OTHER_CHANNELS
 
 
+@lru_cache(maxsize=REMEMBERED)
 def mcc_code(mcc: str | None) -> int:
     """Merchant category as a number: ISO 18245 codes as they are, other texts a stable bucket, −1 for none."""
     if mcc is None:
@@ -56,34 +67,86 @@ def mcc_code(mcc: str | None) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """Columns of n events in time order; object columns hold str or None."""
+    """n events in time order: records of ``graph.layout.EVENT``, and the names of their ends.
 
-    kind: NDArray[np.uint8]
-    """``TRANSACTION`` or ``LABEL``"""
-    time: NDArray[np.int64]
-    """µs since 1970 UTC: when it happened; of a label, when it became known"""
-    event_time: NDArray[np.int64]
-    """of a label, when its transaction happened"""
-    is_fraud: NDArray[np.int8]
-    """of a label, what it says"""
-    amount: NDArray[np.float64]
-    account: NDArray[np.object_]
-    target: NDArray[np.object_]
-    is_transfer: NDArray[np.bool_]
-    """whether ``target`` is a counterparty account"""
-    device: NDArray[np.object_]
-    ip: NDArray[np.object_]
-    channel: NDArray[np.int16]
-    mcc: NDArray[np.int32]
-    latitude: NDArray[np.float32]
-    longitude: NDArray[np.float32]
+    Properties are columns of the records, as views. The graph writes node numbers into ``ends`` as it takes them in.
+    """
+
+    rows: NDArray[np.void]
+    account: list[str]
+    target: list[str]
+    """merchant, or counterparty account where ``is_transfer``"""
+    device: list[str | None]
+    ip: list[str | None]
+
+    @classmethod
+    def from_columns(
+        cls,
+        *,
+        account: Sequence[str],
+        target: Sequence[str],
+        device: Sequence[str | None],
+        ip: Sequence[str | None],
+        **columns: NDArray[Any],
+    ) -> Self:
+        """From arrays of equal length, named like the fields of ``graph.layout.EVENT``."""
+        rows = np.zeros(len(account), dtype=EVENT)
+        for name, column in columns.items():
+            rows[name] = column
+        return cls(rows, list(account), list(target), list(device), list(ip))
 
     def __len__(self) -> int:
-        return len(self.kind)
+        return len(self.rows)
 
-    def part(self, start: int, stop: int) -> Events:
-        """Rows ``start`` to ``stop`` as views."""
-        return Events(*(getattr(self, name)[start:stop] for name in self.__slots__))
+    @property
+    def kind(self) -> NDArray[np.uint8]:
+        """``TRANSACTION`` or ``LABEL``"""
+        return self.rows["kind"]
+
+    @property
+    def time(self) -> NDArray[np.int64]:
+        """µs since 1970 UTC: when it happened; of a label, when it became known"""
+        return self.rows["time"]
+
+    @property
+    def amount(self) -> NDArray[np.float64]:
+        """In the currency of the settings."""
+        return self.rows["amount"]
+
+    @property
+    def is_transfer(self) -> NDArray[np.uint8]:
+        """1 where ``target`` is a counterparty account"""
+        return self.rows["is_transfer"]
+
+    def names(self) -> list[str]:
+        """Names of the four ends of each event, row by row; empty for an end that is not there."""
+        names = [""] * (4 * len(self.rows))
+        names[0::4] = self.account
+        names[1::4] = self.target
+        names[2::4] = [name or "" for name in self.device]
+        names[3::4] = [name or "" for name in self.ip]
+        return names
+
+    def part(self, start: int, stop: int) -> Self:
+        """Rows ``start`` to ``stop``."""
+        place = slice(start, stop)
+        return type(self)(
+            self.rows[place], self.account[place], self.target[place], self.device[place], self.ip[place]
+        )
+
+    def transactions(self) -> Self:
+        """Without the labels."""
+        keep = self.rows["kind"] == TRANSACTION
+        if keep.all():
+            return self
+        kept = keep.tolist()
+        return type(self)(
+            self.rows[keep],
+            list(compress(self.account, kept)),
+            list(compress(self.target, kept)),
+            list(compress(self.device, kept)),
+            list(compress(self.ip, kept)),
+        )
 
 
 def _codes(column: pd.Series[str], code: object) -> NDArray[np.int64]:
@@ -112,7 +175,7 @@ class FrameEvents:
         self.device, self.ip = _objects(frame["device_id"]), _objects(frame["ip"])
         self.time = frame["event_time"].to_numpy(dtype="datetime64[us]").astype(np.int64)
         self.amount = frame["amount"].to_numpy(dtype=np.float64)
-        self.channel = _codes(frame["channel"], channel_code).astype(np.int16)
+        self.channel = _codes(frame["channel"], channel_code).astype(np.uint8)
         self.mcc = _codes(frame["mcc"], mcc_code).astype(np.int32)
         self.latitude = frame["latitude"].to_numpy(dtype=np.float32)
         self.longitude = frame["longitude"].to_numpy(dtype=np.float32)
@@ -120,17 +183,17 @@ class FrameEvents:
 
     def take(self, kind: NDArray[np.int8], row: NDArray[np.int64], time: NDArray[np.int64]) -> Events:
         """Events of one chunk of the timeline: what happened (``kind``), to which row, known at which time."""
-        return Events(
-            kind=kind.astype(np.uint8),
+        return Events.from_columns(
+            kind=kind,
             time=time,
             event_time=self.time[row],
             is_fraud=self.reported[row],
             amount=self.amount[row],
-            account=self.account[row],
-            target=self.target[row],
+            account=self.account[row].tolist(),
+            target=self.target[row].tolist(),
             is_transfer=self.is_transfer[row],
-            device=self.device[row],
-            ip=self.ip[row],
+            device=self.device[row].tolist(),
+            ip=self.ip[row].tolist(),
             channel=self.channel[row],
             mcc=self.mcc[row],
             latitude=self.latitude[row],
@@ -138,34 +201,45 @@ class FrameEvents:
         )
 
 
-def _column(values: Sequence[str | None]) -> NDArray[np.object_]:
-    column = np.empty(len(values), dtype=object)
-    column[:] = values
-    return column
+_PACKER = struct.Struct("=BbBBi16xqqdff")
+"""One record of ``graph.layout.EVENT``: kind, is_fraud, channel, is_transfer, mcc, ends, times, amount, place."""
 
 
-def from_transactions(transactions: Sequence[Transaction]) -> Events:
-    """A batch of transactions as they arrive on a stream, in arrival order."""
-    n = len(transactions)
-    time = np.array([(one.event_time - EPOCH) // MICROSECOND for one in transactions], dtype=np.int64)
-    nowhere = np.nan
-    return Events(
-        kind=np.zeros(n, dtype=np.uint8),
-        time=time,
-        event_time=time,
-        is_fraud=np.full(n, -1, dtype=np.int8),
-        amount=np.array([one.amount for one in transactions], dtype=np.float64),
-        account=_column([one.account_id for one in transactions]),
-        target=_column([one.merchant_id or one.counterparty_id for one in transactions]),
-        is_transfer=np.array([one.merchant_id is None for one in transactions], dtype=np.bool_),
-        device=_column([one.device_id for one in transactions]),
-        ip=_column([one.ip for one in transactions]),
-        channel=np.array([channel_code(one.channel) for one in transactions], dtype=np.int16),
-        mcc=np.array([mcc_code(one.mcc) for one in transactions], dtype=np.int32),
-        latitude=np.array(
-            [nowhere if one.latitude is None else one.latitude for one in transactions], np.float32
-        ),
-        longitude=np.array(
-            [nowhere if one.longitude is None else one.longitude for one in transactions], np.float32
-        ),
-    )
+def from_transactions(transactions: Sequence[Transaction], tokeniser: Tokeniser | None = None) -> Events:
+    """A batch of transactions as they arrive on a stream, in arrival order.
+
+    With ``tokeniser``, accounts, devices and addresses are tokenised on the way; without, they are tokens already.
+    """
+    packed = bytearray()
+    account: list[str] = []
+    target: list[str] = []
+    device: list[str | None] = []
+    ip: list[str | None] = []
+    for one in transactions:
+        merchant, latitude = one.merchant_id, one.latitude
+        time = (one.event_time - EPOCH) // MICROSECOND
+        packed += _PACKER.pack(
+            TRANSACTION,
+            -1,
+            channel_code(one.channel),
+            merchant is None,
+            mcc_code(one.mcc),
+            time,
+            time,
+            one.amount,
+            nan if latitude is None else latitude,
+            nan if one.longitude is None else one.longitude,
+        )
+        payee = merchant or cast(str, one.counterparty_id)
+        if tokeniser is None:
+            account.append(one.account_id)
+            target.append(payee)
+            device.append(one.device_id)
+            ip.append(one.ip)
+        else:
+            token = tokeniser.token
+            account.append(token("account", one.account_id))
+            target.append(token("account", payee) if merchant is None else payee)
+            device.append(None if one.device_id is None else token("device", one.device_id))
+            ip.append(None if one.ip is None else token("ip", one.ip))
+    return Events(np.frombuffer(packed, dtype=EVENT), account, target, device, ip)

@@ -142,7 +142,8 @@ EVENT = np.dtype(
     [
         ("kind", np.uint8),  # 0 transaction, 1 label
         ("is_fraud", np.int8),  # labels only
-        ("channel", np.int16),
+        ("channel", np.uint8),
+        ("is_transfer", np.uint8),
         ("mcc", np.int32),
         ("ends", np.int32, (4,)),
         ("time", np.int64),  # when it happened; of a label, when it became known

@@ -2,92 +2,119 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Sequence
+import hashlib
 
 import numpy as np
 from numpy.typing import NDArray
 
-from graph.layout import ACCOUNT, NODE, NODE_KINDS, PAYEE
+from graph.kernels.names import WORDS, find_name, intern_rows, read_name, rebuild_table
+from graph.layout import NODE
+from graph.reserve import reserve
 
-__all__ = ["NodeIndex"]
+__all__ = ["NAME_BYTES", "NodeIndex", "pack_names"]
 
-TWIN = {ACCOUNT: PAYEE, PAYEE: ACCOUNT}
+NAME_BYTES = 8 * WORDS
+LONGEST = NAME_BYTES - 2
+"""Bytes of a name kept as it is; a longer one keeps its first half, and a digest of all of it for the other."""
+
+TABLE_AT_FIRST = 1 << 10
+
+
+def pack_names(names: list[str]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The bytes of all names together, and how many each has; an empty name stands for none."""
+    text = "".join(names)
+    sizes = list(map(len, names))
+    if text.isascii() and max(sizes, default=0) <= LONGEST:
+        return _bytes(bytearray(text, "ascii")), _bytes(bytearray(sizes))
+    kept = [_shorten(name) for name in names]
+    return _bytes(bytearray(b"".join(kept))), _bytes(bytearray(map(len, kept)))
+
+
+def _bytes(content: bytearray) -> NDArray[np.uint8]:
+    return np.frombuffer(content, dtype=np.uint8)
+
+
+def _shorten(name: str) -> bytes:
+    content = name.encode("utf-8", "surrogatepass")
+    if len(content) <= LONGEST:
+        return content
+    return content[: NAME_BYTES // 2 - 1] + hashlib.blake2b(content, digest_size=NAME_BYTES // 2).digest()
 
 
 class NodeIndex:
     """Gives every token a node number and prepares its record in ``nodes``.
 
-    ``nodes`` is reserved once at the capacity that the memory budget allows; the operating system hands out its
-    pages as they are first written, so memory follows use and nothing is copied when the graph grows.
+    All arrays are reserved once at the capacity that the memory budget allows, so memory follows use and nothing is
+    copied when the graph grows.
     """
 
     def __init__(self, capacity: int) -> None:
-        self.nodes: NDArray[np.void] = np.zeros(capacity, dtype=NODE)
-        self.numbers: list[dict[str, int]] = [{} for _ in NODE_KINDS]
-        self.tokens: list[str | None] = []
-        self.free: list[int] = []
+        self.nodes: NDArray[np.void] = reserve(capacity, NODE, large_pages=True)
+        self.names: NDArray[np.uint64] = reserve(WORDS * capacity, np.uint64, large_pages=True).reshape(
+            -1, WORDS
+        )
+        places = max(1 << (2 * capacity - 1).bit_length(), TABLE_AT_FIRST)
+        self.table: NDArray[np.int32] = reserve(places, np.int32, large_pages=True)
+        self.free: NDArray[np.int32] = reserve(capacity, np.int32)
+        """Numbers to give again, the next one last; ``census[1]`` of them."""
+        self.census = np.array([0, 0, TABLE_AT_FIRST], dtype=np.int64)
+        """[numbers given out, free numbers, places of the table in use]"""
 
     def __len__(self) -> int:
-        return len(self.tokens) - len(self.free)
+        return int(self.census[0] - self.census[1])
 
     @property
-    def room(self) -> int:
-        """Nodes that may still be added before something has to be evicted."""
-        return len(self.nodes) - len(self)
+    def used(self) -> int:
+        """Numbers given out so far; the records below it are in use or free."""
+        return int(self.census[0])
 
-    def intern(self, kind: int, token: str) -> int:
-        """Number of the node, made on first sight."""
-        number = self.numbers[kind].get(token)
-        return self._add(kind, token) if number is None else number
+    def memory(self) -> int:
+        """Bytes written so far."""
+        used, free, places = self.census.tolist()
+        return int(used * (NODE.itemsize + NAME_BYTES) + (free + places) * self.table.itemsize)
+
+    def intern(
+        self,
+        rows: NDArray[np.void],
+        start: int,
+        packed: tuple[NDArray[np.uint8], NDArray[np.uint8]],
+        counters: NDArray[np.int64],
+        newest_day: int,
+        most_pairs: int,
+    ) -> int:
+        """Fill ``ends`` of the events from ``start`` on; returns where it had to stop.
+
+        See ``graph.kernels.names.intern_rows``.
+        """
+        text, sizes = packed
+        return intern_rows(
+            rows, start, text, sizes, self.nodes, self.names, self.table, self.free, self.census, counters,
+            newest_day, most_pairs,
+        )  # fmt: skip
 
     def find(self, kind: int, token: str) -> int:
         """Number of the node, −1 when it is not known."""
-        return self.numbers[kind].get(token, -1)
-
-    def _add(self, kind: int, token: str) -> int:
-        if self.free:
-            number = self.free.pop()
-            self.nodes[number] = np.zeros((), dtype=NODE)
-            self.tokens[number] = token
-        else:
-            number = len(self.tokens)
-            self.tokens.append(token)
-        self.numbers[kind][token] = number
-        node = self.nodes[number]
-        node["kind"] = kind
-        node["alive"] = 1
-        node["hash"] = zlib.crc32(token.encode())
-        self._link_twin(kind, token, number)
-        return number
-
-    def _link_twin(self, kind: int, token: str, number: int) -> None:
-        other = TWIN.get(kind)
-        twin = None if other is None else self.numbers[other].get(token)
-        if twin is not None:
-            self.nodes[number]["twin"] = twin + 1
-            self.nodes[twin]["twin"] = number + 1
+        text, sizes = pack_names([token])
+        name = np.empty(WORDS, dtype=np.uint64)
+        read_name(text, 0, int(sizes[0]), kind, name)
+        return int(self.table[find_name(self.names, self.table, self.census, name)]) - 1
 
     def evict(self, numbers: NDArray[np.int64]) -> None:
         """Forget nodes; their numbers are given to later newcomers."""
-        for number in numbers.tolist():
-            token = self.tokens[number]
-            if token is None:
-                continue
-            node = self.nodes[number]
-            del self.numbers[int(node["kind"])][token]
-            if node["twin"] > 0:
-                self.nodes[int(node["twin"]) - 1]["twin"] = 0
-            node["alive"] = 0
-            self.tokens[number] = None
-            self.free.append(number)
+        if not len(numbers):
+            return
+        twins = self.nodes["twin"][numbers]
+        self.nodes["twin"][twins[twins > 0] - 1] = 0
+        self.nodes[numbers] = np.zeros((), dtype=NODE)
+        self.names[numbers] = 0
+        free = int(self.census[1])
+        self.free[free : free + len(numbers)] = numbers
+        self.census[1] += len(numbers)
+        rebuild_table(self.names, self.table, self.census)
 
-    def restore(self, tokens: Sequence[str | None], free: Sequence[int]) -> None:
-        """Rebuild the names after ``nodes`` has been read from a snapshot."""
-        self.tokens = list(tokens)
-        self.free = list(free)
-        self.numbers = [{} for _ in NODE_KINDS]
-        kinds = self.nodes["kind"][: len(self.tokens)].tolist()
-        for number, (kind, token) in enumerate(zip(kinds, self.tokens, strict=True)):
-            if token is not None:
-                self.numbers[kind][token] = number
+    def restore(self, names: NDArray[np.uint64], free: NDArray[np.int32], census: NDArray[np.int64]) -> None:
+        """Bring back the names after ``nodes`` has been read from a snapshot."""
+        self.names[: int(census[0])] = names.reshape(-1, WORDS)
+        self.free[: len(free)] = free
+        self.census[:] = census
+        rebuild_table(self.names, self.table, self.census)

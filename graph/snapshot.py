@@ -35,11 +35,12 @@ DTYPES: dict[str, Any] = {
     "nodes": NODE,
     "pair_at": np.int64,
     "pairs": PAIR,
-    "free": np.int64,
-    "token_bytes": np.int64,
-    "tokens": np.uint8,
+    "segments": np.int32,
+    "names": np.uint64,
+    "free": np.int32,
+    "census": np.int64,
 }
-"""Blocks of the file, in order; ``pair_at`` are places in the pair table, ``token_bytes`` −1 for a free number."""
+"""Blocks of the file, in order; ``pair_at`` are places in the pair table."""
 
 PORTION = 1 << 24
 """Bytes read, written and hashed at a time."""
@@ -67,7 +68,6 @@ def save(graph: OnlineGraph, path: Path) -> None:
         "memory_budget": graph.memory_budget,
         "retention": graph.retention,
         "day": graph.day,
-        "pair_places": len(graph.pairs),
         "blocks": {name: len(blocks[name]) for name in DTYPES},
     }
     try:
@@ -95,19 +95,18 @@ def load(path: Path) -> OnlineGraph:
 
 
 def _blocks(graph: OnlineGraph) -> dict[str, NDArray[Any]]:
-    tokens = graph.index.tokens
-    texts = [(token or "").encode() for token in tokens]
-    lengths = [-1 if token is None else len(text) for token, text in zip(tokens, texts, strict=True)]
-    held = np.flatnonzero(graph.pairs["left"])
+    index, pairs = graph.index, graph.pairs
+    held = pairs.held()
     return {
         "counters": graph.counters,
         "population": graph.population,
-        "nodes": graph.nodes[: len(tokens)],
+        "nodes": graph.nodes[: index.used],
         "pair_at": held,
-        "pairs": graph.pairs[held],
-        "free": np.array(graph.index.free, dtype=np.int64),
-        "token_bytes": np.array(lengths, dtype=np.int64),
-        "tokens": np.frombuffer(b"".join(texts), dtype=np.uint8),
+        "pairs": pairs.places[held],
+        "segments": pairs.segments.reshape(-1),
+        "names": index.names[: index.used].reshape(-1),
+        "free": index.free[: index.census[1]],
+        "census": index.census,
     }
 
 
@@ -155,16 +154,7 @@ def _read(path: Path, file: BufferedReader) -> OnlineGraph:
         for portion in _portions(blocks[name]):
             file.readinto(portion)
     graph.counters, graph.population = blocks["counters"], blocks["population"]
-    graph.pairs = np.zeros(header["pair_places"], dtype=PAIR)
-    graph.pairs[blocks["pair_at"]] = blocks["pairs"]
-    graph.index.restore(_tokens(blocks["tokens"], blocks["token_bytes"]), blocks["free"].tolist())
+    graph.pairs.segments[:] = blocks["segments"].reshape(-1, 2)
+    graph.pairs.places[blocks["pair_at"]] = blocks["pairs"]
+    graph.index.restore(blocks["names"], blocks["free"], blocks["census"])
     return graph
-
-
-def _tokens(text: NDArray[np.uint8], lengths: NDArray[np.int64]) -> list[str | None]:
-    stops = np.cumsum(np.maximum(lengths, 0)).tolist()
-    whole = text.tobytes()
-    return [
-        None if length < 0 else whole[stop - length : stop].decode()
-        for length, stop in zip(lengths.tolist(), stops, strict=True)
-    ]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fraud.decision import Reason
-from graph.events import TRANSACTION, Events
+from graph.events import Events
 from graph.features import FEATURE_NAMES
 from graph.observation import Observation
 from graph.online import OnlineGraph
@@ -64,7 +64,7 @@ class Pipeline:
         """
         observation = self.graph.observe(events)
         scores = self.scorer.score(observation)
-        payments = _transactions(events)
+        payments = events.transactions()
         suspects = np.flatnonzero((scores.score >= self.suspect_from) | (scores.decision > 0))
         reasons = self.scorer.explain(scores, suspects.tolist()) if len(suspects) else []
         rings = self._watch(payments, transaction_ids, observation.features, scores.score, suspects)
@@ -94,19 +94,13 @@ class Pipeline:
         return changes
 
 
-def _transactions(events: Events) -> Events:
-    keep = events.kind == TRANSACTION
-    if keep.all():
-        return events
-    return Events(*(getattr(events, name)[keep] for name in Events.__slots__))
-
-
 def _touches(payments: Events, row: int, features: NDArray[np.float32]) -> tuple[tuple[Tie, float], ...]:
     touched = []
-    if payments.device[row] is not None:
-        touched.append((Tie(TieKind.DEVICE, payments.device[row]), float(features[DEVICE_USERS])))
-    if payments.ip[row] is not None:
-        touched.append((Tie(TieKind.IP, payments.ip[row]), float(features[IP_USERS])))
+    device, address = payments.device[row], payments.ip[row]
+    if device is not None:
+        touched.append((Tie(TieKind.DEVICE, device), float(features[DEVICE_USERS])))
+    if address is not None:
+        touched.append((Tie(TieKind.IP, address), float(features[IP_USERS])))
     ever, recent = float(features[TARGET_USERS]), float(features[TARGET_RECENT])
     if payments.is_transfer[row]:
         touched.append((Tie(TieKind.ACCOUNT, payments.target[row]), ever))

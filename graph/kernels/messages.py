@@ -118,3 +118,21 @@ def copy_messages(node: Any, messages: Any, hop2: Any, hop2_count: Any) -> None:
         for d in range(MESSAGE_WIDTH):
             messages[position, d] = node.slot_message[at, d]
             hop2[position, d] = node.slot_hop2[at, d]
+
+
+@kernel
+def clear_ages(held: int, age: Any, serial: Any) -> None:
+    """Mark the slots from ``held`` on as empty."""
+    for k in range(held, FANOUT):
+        age[k] = 0.0
+        serial[k] = -1
+
+
+@kernel
+def clear_messages(held: int, messages: Any, hop2: Any, hop2_count: Any) -> None:
+    """Zeros for the slots from ``held`` on."""
+    for k in range(held, FANOUT):
+        hop2_count[k] = 0
+        for d in range(MESSAGE_WIDTH):
+            messages[k, d] = 0
+            hop2[k, d] = 0

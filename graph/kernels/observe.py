@@ -29,6 +29,8 @@ from graph.kernels.describe import (
 )
 from graph.kernels.labels import EXPLAINED, label_add, to_seconds
 from graph.kernels.messages import (
+    clear_ages,
+    clear_messages,
     copy_messages,
     push_slot,
     read_ages,
@@ -36,7 +38,7 @@ from graph.kernels.messages import (
     write_state,
     write_transaction,
 )
-from graph.kernels.pairs import pair_find
+from graph.kernels.pairs import pair_add, pair_find
 from graph.kernels.takeover import learn_takeover, write_takeover
 from graph.kernels.windows import fade, fades, window_add
 from graph.layout import DAY, HALF_LIVES
@@ -58,11 +60,14 @@ YOUNG = 30 * DAY
 @kernel
 def observe_rows(
     events: Any,
+    row: int,
     nodes: Any,
     pairs: Any,
+    segments: Any,
     counters: Any,
     population: Any,
     features: Any,
+    ends: Any,
     self_message: Any,
     slot_message: Any,
     slot_hop2: Any,
@@ -70,44 +75,49 @@ def observe_rows(
     slot_age: Any,
     slot_count: Any,
     slot_serial: Any,
-) -> None:
-    """Walk the events in order; the n-th transaction fills row n of the outputs.
+) -> int:
+    """Walk the events in order; the n-th transaction fills row ``row`` + n of the outputs. Returns the next row.
 
     ``counters``: [transactions so far, pairs held]; ``population``: [transactions, mean capped amount]. The slot
     arrays may have zero rows: then only ages and serials, the compact form for training, are written.
     """
     scratch = np.zeros((2, MESSAGE_WIDTH), dtype=np.int16)
     dense = len(slot_message) > 0
-    row = 0
     for i in range(len(events)):
         event = events[i]
         if event.kind == 1:
             _reveal(event, nodes, population)
             continue
-        at_target, at_device, at_ip = _places(pairs, event)
+        at_target, at_device, at_ip = _places(pairs, segments, event)
         _describe(event, nodes, pairs, population[1], at_target, at_device, at_ip, features[row])
         _gather(event, nodes, pairs, at_target, self_message[row])
         for role in range(4):
-            slot_count[row, role] = 0
+            ends[row, role] = event.ends[role]
+            held = 0
             if event.ends[role] >= 0:
                 node = nodes[event.ends[role]]
-                slot_count[row, role] = read_ages(
-                    node, event.time, slot_age[row, role], slot_serial[row, role]
-                )
+                held = read_ages(node, event.time, slot_age[row, role], slot_serial[row, role])
                 if dense:
                     copy_messages(
                         node, slot_message[row, role], slot_hop2[row, role], slot_hop2_count[row, role]
                     )
-        _insert(event, nodes, pairs, counters, population, self_message[row], scratch)
+            slot_count[row, role] = held
+            clear_ages(held, slot_age[row, role], slot_serial[row, role])
+            if dense:
+                clear_messages(
+                    held, slot_message[row, role], slot_hop2[row, role], slot_hop2_count[row, role]
+                )
+        _insert(event, nodes, pairs, segments, counters, population, self_message[row], scratch)
         row += 1
+    return row
 
 
 @kernel
-def _places(pairs: Any, event: Any) -> tuple[int, int, int]:
+def _places(pairs: Any, segments: Any, event: Any) -> tuple[int, int, int]:
     account = event.ends[0]
-    at_target = pair_find(pairs, account, event.ends[1])
-    at_device = pair_find(pairs, account, event.ends[2]) if event.ends[2] >= 0 else -1
-    at_ip = pair_find(pairs, account, event.ends[3]) if event.ends[3] >= 0 else -1
+    at_target = pair_find(pairs, segments, account, event.ends[1])
+    at_device = pair_find(pairs, segments, account, event.ends[2]) if event.ends[2] >= 0 else -1
+    at_ip = pair_find(pairs, segments, account, event.ends[3]) if event.ends[3] >= 0 else -1
     return at_target, at_device, at_ip
 
 
@@ -160,7 +170,14 @@ def _gather(event: Any, nodes: Any, pairs: Any, at_target: int, messages: Any) -
 
 @kernel
 def _insert(
-    event: Any, nodes: Any, pairs: Any, counters: Any, population: Any, messages: Any, scratch: Any
+    event: Any,
+    nodes: Any,
+    pairs: Any,
+    segments: Any,
+    counters: Any,
+    population: Any,
+    messages: Any,
+    scratch: Any,
 ) -> None:
     number = event.ends[0]
     account = nodes[number]
@@ -169,7 +186,7 @@ def _insert(
     is_young = account.count == 0 or event.time - account.first_seen < YOUNG
     from_account = sum_messages(account, scratch[0])
     from_target = sum_messages(nodes[event.ends[1]], scratch[1])
-    new_target = _touch_pairs(event, nodes, pairs, counters)
+    new_target = _touch_pairs(event, nodes, pairs, segments, counters)
     is_shared = event.ends[2] >= 0 and nodes[event.ends[2]].degree[0] > 1
     unusual = _learn_habit(account, event, population)
     for role in range(4):
@@ -187,21 +204,22 @@ def _insert(
 
 
 @kernel
-def _touch_pairs(event: Any, nodes: Any, pairs: Any, counters: Any) -> bool:
+def _touch_pairs(event: Any, nodes: Any, pairs: Any, segments: Any, counters: Any) -> bool:
     """Count the transaction for its three pairs; returns whether account and target are new to each other."""
     number = event.ends[0]
     is_new_target = False
     for relation in range(3):
         if event.ends[relation + 1] < 0:
             continue
-        pair = pairs[pair_find(pairs, number, event.ends[relation + 1])]
-        if pair.left == 0:
-            pair.left = number + 1
-            pair.right = event.ends[relation + 1] + 1
+        other = event.ends[relation + 1]
+        place = pair_find(pairs, segments, number, other)
+        if pairs[place].left == 0:
+            place = pair_add(pairs, segments, place, number, other)
             counters[1] += 1
             nodes[number].degree[relation] += 1
-            nodes[event.ends[relation + 1]].degree[0] += 1
+            nodes[other].degree[0] += 1
             is_new_target = is_new_target or relation == 0
+        pair = pairs[place]
         elapsed = event.time - pair.last if pair.count > 0 else 0
         for tier in range(4):
             pair.decay[tier] = pair.decay[tier] * fade(HALF_LIVES[tier], elapsed) + 1.0

@@ -1,4 +1,8 @@
-"""The pair table: one account with one target, device or address, in an open-addressing hash table."""
+"""The pair table: one account with one target, device or address, in open-addressing hash tables.
+
+It is made of ``SEGMENTS`` small tables, each in its own stretch of one reserved array. They grow one by one and by
+little, in place: no pause is long, no copy of the whole is ever held, and few places are empty.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,14 @@ from typing import Any
 import numpy as np
 
 from fraud.compiled import kernel
+from graph.layout import DEVICE, IP
 
 EMPTY = 0
+SEGMENTS = 256
+SEGMENT_SHIFT = np.uint64(56)
+
+FULLEST = 0.85
+"""Share of a segment's places in use at most: linear probing then reads some twenty neighbouring records in vain."""
 
 
 @kernel
@@ -21,32 +31,94 @@ def pair_hash(left: int, right: int) -> int:
 
 
 @kernel
-def pair_find(pairs: Any, left: int, right: int) -> int:
-    """Place of the pair, or the empty place where it would go; the table always has empty places."""
-    mask = np.uint64(len(pairs) - 1)
-    place = pair_hash(left, right) & mask
-    while pairs[place].left != EMPTY:
-        if pairs[place].left == left + 1 and pairs[place].right == right + 1:
+def pair_find(pairs: Any, segments: Any, left: int, right: int) -> int:
+    """Place of the pair, or the empty place where it would go; every segment always has empty places."""
+    mixed = pair_hash(left, right)
+    segment = np.int64(mixed >> SEGMENT_SHIFT)
+    size = np.int64(segments[segment, 0])
+    first = segment * (len(pairs) // SEGMENTS)
+    at = np.int64(((mixed & np.uint64(0xFFFFFFFF)) * np.uint64(size)) >> np.uint64(32))
+    while pairs[first + at].left != EMPTY:
+        if pairs[first + at].left == left + 1 and pairs[first + at].right == right + 1:
             break
-        place = (place + np.uint64(1)) & mask
-    return np.int64(place)
+        at = at + 1 if at + 1 < size else 0
+    return first + at
 
 
 @kernel
-def pair_rehash(old: Any, new: Any, cutoff: int, nodes: Any) -> int:
-    """Move the pairs seen after ``cutoff`` to an empty table; forgotten ones leave the degrees. Returns pairs kept."""
-    kept = 0
-    for i in range(len(old)):
-        if old[i].left == EMPTY:
-            continue
-        left = old[i].left - 1
-        right = old[i].right - 1
-        if old[i].last > cutoff:
-            new[pair_find(new, left, right)] = old[i]
-            kept += 1
-        else:
-            kind = nodes[right].kind
-            relation = 1 if kind == 2 else 2 if kind == 3 else 0
-            nodes[left].degree[relation] -= 1
-            nodes[right].degree[0] -= 1
-    return kept
+def pair_add(pairs: Any, segments: Any, place: int, left: int, right: int) -> int:
+    """Make a new pair at the empty ``place`` that ``pair_find`` gave; returns where it is now."""
+    segment = place // (len(pairs) // SEGMENTS)
+    if segments[segment, 1] + 1 > FULLEST * segments[segment, 0]:
+        _grow(pairs, segments, segment)
+        place = pair_find(pairs, segments, left, right)
+    _clear(pairs[place])
+    pairs[place].left = left + 1
+    pairs[place].right = right + 1
+    segments[segment, 1] += 1
+    return place
+
+
+@kernel
+def _grow(pairs: Any, segments: Any, segment: int) -> None:
+    length = len(pairs) // SEGMENTS
+    first = segment * length
+    size = np.int64(segments[segment, 0])
+    held = pairs[first : first + size].copy()
+    for i in range(size):
+        _clear(pairs[first + i])
+    segments[segment, 0] = min(size + max(size // 8, 8), length)
+    for i in range(size):
+        if held[i].left != EMPTY:
+            pairs[pair_find(pairs, segments, held[i].left - 1, held[i].right - 1)] = held[i]
+
+
+@kernel
+def _clear(pair: Any) -> None:
+    pair.left = EMPTY
+    pair.right = EMPTY
+    pair.last = 0
+    pair.count = 0
+    pair.sum = 0.0
+    for tier in range(4):
+        pair.decay[tier] = 0.0
+
+
+@kernel
+def pair_forget(pairs: Any, segments: Any, cutoff: int, nodes: Any) -> int:
+    """Forget the pairs last seen at or before ``cutoff``, which leave the degrees; returns how many."""
+    length = len(pairs) // SEGMENTS
+    gone = 0
+    for segment in range(SEGMENTS):
+        first = segment * length
+        size = np.int64(segments[segment, 0])
+        old = 0
+        for i in range(first, first + size):
+            if pairs[i].left != EMPTY and pairs[i].last <= cutoff:
+                _leave_degrees(pairs[i], nodes)
+                old += 1
+        if old > 0:
+            _keep_after(pairs, segments, segment, cutoff)
+            segments[segment, 1] -= old
+            gone += old
+    return gone
+
+
+@kernel
+def _keep_after(pairs: Any, segments: Any, segment: int, cutoff: int) -> None:
+    first = segment * (len(pairs) // SEGMENTS)
+    size = np.int64(segments[segment, 0])
+    held = pairs[first : first + size].copy()
+    for i in range(size):
+        _clear(pairs[first + i])
+    for i in range(size):
+        if held[i].left != EMPTY and held[i].last > cutoff:
+            pairs[pair_find(pairs, segments, held[i].left - 1, held[i].right - 1)] = held[i]
+
+
+@kernel
+def _leave_degrees(pair: Any, nodes: Any) -> None:
+    kind = nodes[pair.right - 1].kind
+    relation = 1 if kind == DEVICE else 2 if kind == IP else 0
+    nodes[pair.left - 1].degree[relation] -= 1
+    nodes[pair.right - 1].degree[0] -= 1

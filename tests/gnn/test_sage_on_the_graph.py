@@ -28,18 +28,18 @@ def random_events(random: np.random.Generator) -> Events:
     is_transfer = random.random(EVENTS) < 0.3
     account = names("a", 60)
     payee = np.array([f"a{(int(name[1:]) + 7) % 60}" for name in account], dtype=object)
-    return Events(
+    return Events.from_columns(
         kind=(random.random(EVENTS) < 0.1).astype(np.uint8),
         time=time,
         event_time=time - HOUR,
         is_fraud=random.integers(0, 2, EVENTS).astype(np.int8),
         amount=random.lognormal(3.0, 1.0, EVENTS),
-        account=account,
-        target=np.where(is_transfer, payee, names("m", 15)),
+        account=account.tolist(),
+        target=np.where(is_transfer, payee, names("m", 15)).tolist(),
         is_transfer=is_transfer,
-        device=names("d", 40, 0.2),
-        ip=names("i", 20, 0.4),
-        channel=np.zeros(EVENTS, np.int16),
+        device=names("d", 40, 0.2).tolist(),
+        ip=names("i", 20, 0.4).tolist(),
+        channel=np.zeros(EVENTS, np.uint8),
         mcc=np.full(EVENTS, -1, np.int32),
         latitude=np.full(EVENTS, np.nan, np.float32),
         longitude=np.full(EVENTS, np.nan, np.float32),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
@@ -71,26 +70,20 @@ class Raw:
         return Raw(**{**self.__dict__, "known_at": known_at, "is_fraud": is_fraud})
 
 
-def _objects(values: Sequence[str | None]) -> Any:
-    column = np.empty(len(values), dtype=object)
-    column[:] = values
-    return column
-
-
 def to_events(stream: Sequence[Raw]) -> Events:
     degrees = [(np.nan if x.latitude is None else x.latitude, x.longitude or 0.0) for x in stream]
-    return Events(
+    return Events.from_columns(
         kind=np.array([LABEL if x.is_label else TRANSACTION for x in stream], dtype=np.uint8),
         time=np.array([x.time if x.known_at is None else x.known_at for x in stream], dtype=np.int64),
         event_time=np.array([x.time for x in stream], dtype=np.int64),
         is_fraud=np.array([int(x.is_fraud) if x.is_label else -1 for x in stream], dtype=np.int8),
         amount=np.array([x.amount for x in stream], dtype=np.float64),
-        account=_objects([x.account for x in stream]),
-        target=_objects([x.target for x in stream]),
+        account=[x.account for x in stream],
+        target=[x.target for x in stream],
         is_transfer=np.array([x.is_transfer for x in stream], dtype=np.bool_),
-        device=_objects([x.device for x in stream]),
-        ip=_objects([x.ip for x in stream]),
-        channel=np.array([x.channel for x in stream], dtype=np.int16),
+        device=[x.device for x in stream],
+        ip=[x.ip for x in stream],
+        channel=np.array([x.channel for x in stream], dtype=np.uint8),
         mcc=np.array([x.mcc for x in stream], dtype=np.int32),
         latitude=np.array([one[0] for one in degrees], dtype=np.float32),
         longitude=np.array([one[1] for one in degrees], dtype=np.float32),

@@ -6,7 +6,7 @@ from statistics import median
 import numpy as np
 
 from graph.features import FEATURE_NAMES
-from graph.layout import ACCOUNT, DEVICE, MERCHANT, PAYEE
+from graph.layout import ACCOUNT, DEVICE, MERCHANT, PAIR, PAYEE
 from graph.observation import FANOUT, Observation
 from graph.online import OnlineGraph
 from tests.graph.streams import DAY, SECOND, Raw, to_events
@@ -59,31 +59,33 @@ def test_it_grows_without_a_fixed_number_of_nodes() -> None:
     again = graph.observe(to_events([Raw(TODAY + SECOND, "a_0", "shop0", device="d_0", ip="i_0")]))
     assert feature(again, "pair_count") == [1.0]
     assert feature(again, "account_is_new") == [0.0]
-    held = 4 * count * graph.nodes.itemsize + graph.pairs.nbytes
-    assert held < graph.memory() - before < 1.3 * held
+    held = 4 * count * graph.nodes.itemsize + 3 * count * PAIR.itemsize
+    assert held < graph.memory() - before < 1.1 * held
 
 
 def test_memory_stays_within_its_budget_and_what_was_seen_last_is_kept() -> None:
     graph = OnlineGraph(memory_budget=1_000_000)
     stream = [Raw(TODAY + i, f"a_{i}", f"shop{i}", device=f"d_{i}") for i in range(5_000)]
     graph.observe(to_events(stream), neighbourhoods=False)
-    assert len(graph.index.tokens) <= graph.capacity
+    assert graph.index.used <= graph.capacity
     assert 0.8 * graph.capacity < len(graph.index) <= graph.capacity
     assert graph.index.find(ACCOUNT, "a_4999") >= 0
     assert graph.index.find(ACCOUNT, "a_0") == -1
-    lasting = set(graph.index.numbers[ACCOUNT])
-    assert lasting == {f"a_{i}" for i in range(5_000 - len(lasting), 5_000)}
+    known = [graph.index.find(ACCOUNT, f"a_{i}") >= 0 for i in range(5_000)]
+    assert known == sorted(known)
 
 
 def test_memory_does_not_grow_while_nodes_come_and_go() -> None:
     graph = OnlineGraph(retention_days=2)
-    figures = []
+    figures, memory = [], []
     for day in range(12):
         now = TODAY + day * DAY
         stream = [Raw(now + i, f"a_{day}_{i}", f"shop{i % 9}", device=f"d_{day}_{i}") for i in range(500)]
         graph.observe(to_events(stream))
-        figures.append((graph.memory(), len(graph.index), int(graph.counters[1])))
+        figures.append((len(graph.index), int(graph.counters[1])))
+        memory.append(graph.memory())
     assert len(set(figures[4:])) == 1
+    assert memory[-1] < 1.03 * memory[4], "hashing fills some segments a little more than others"
 
 
 def test_forgetting_a_node_takes_its_pairs_degrees_and_twin_along() -> None:
@@ -107,7 +109,7 @@ def test_forgetting_a_node_takes_its_pairs_degrees_and_twin_along() -> None:
     assert degrees == [[1, 1, 0], [1, 0, 0], [1, 0, 0], [1, 0, 0]]
     assert graph.counters[1] == 3
 
-    numbers = set(graph.index.free)
+    numbers = set(graph.index.free[: graph.index.census[1]].tolist())
     back = graph.observe(to_events([Raw(TODAY + 12 * DAY + 1, "a_gone", "shop", device="d_both")]))
     assert graph.index.find(ACCOUNT, "a_gone") in numbers
     for name, value in {
