@@ -3,7 +3,8 @@
 A transaction that the scorer finds suspicious leaves its account's mark on everything it touches: device, address,
 merchant, counterparty. A thing *ties* the accounts that marked it once they are a telling share of all who use it; the
 terminal of a busy shop or a family's router, marked by one of many, ties nobody. Tied accounts are joined into rings
-with union–find (Tarjan 1975); when rings meet, the older identity lives on.
+by majority: a tie whose accounts mostly belong to a ring brings the others in, and rings merge only when one tie holds a
+majority of the smaller; one common account is a bridge and no more. When rings merge, the older identity lives on.
 """
 
 from __future__ import annotations
@@ -16,6 +17,10 @@ from enum import StrEnum
 from graph.layout import DAY
 
 __all__ = ["RingChange", "RingPolicy", "RingState", "RingWatch", "Suspect", "Tie", "TieKind"]
+
+
+LEAST_FOUNDERS = 2
+"""Accounts without a ring that it takes to found one, or that two rings must share a tie by to merge."""
 
 
 class TieKind(StrEnum):
@@ -51,26 +56,32 @@ class Suspect:
 
 @dataclass(frozen=True, slots=True)
 class RingPolicy:
-    """When things tie and when a group is worth an alert."""
+    """When things tie and when a group is worth an alert; the defaults were tuned on simulated worlds."""
 
     window_days: float = 30.0
     """Marks older than this no longer count."""
     least_accounts: int = 3
-    least_score: float = 0.15
+    least_suspicion: float = 0.2
+    """Probability of fraud from which a transaction leaves marks."""
+    least_score: float = 0.2
     """Mean over members of their highest score, from which a ring is reported."""
+    join_share: float = 0.5
+    """Share of a tie's accounts that must belong to a ring for the others to join it."""
+    merge_share: float = 0.5
+    """Share of the smaller ring's accounts that one tie must hold for two rings to become one."""
     growth: float = 0.25
     """Share by which members or money must have grown before a ring is reported again."""
     tie_share: tuple[tuple[TieKind, float], ...] = (
-        (TieKind.DEVICE, 0.3),
-        (TieKind.IP, 0.4),
-        (TieKind.MERCHANT, 0.25),
-        (TieKind.ACCOUNT, 0.3),
+        (TieKind.DEVICE, 0.5),
+        (TieKind.IP, 0.6),
+        (TieKind.MERCHANT, 0.5),
+        (TieKind.ACCOUNT, 0.5),
     )
     """Least share of a thing's users that must be marked."""
     tie_marks: tuple[tuple[TieKind, int], ...] = (
         (TieKind.DEVICE, 2),
         (TieKind.IP, 2),
-        (TieKind.MERCHANT, 3),
+        (TieKind.MERCHANT, 4),
         (TieKind.ACCOUNT, 1),
     )
     """Least number of marked accounts; a counterparty is one party to the tie itself."""
@@ -163,7 +174,7 @@ class RingWatch:
             self._add_evidence(ring, suspect)
         for tie, users in suspect.touches:
             if self._ties(tie, users):
-                ring = self._join(tie, suspect)
+                ring = self._join(tie, suspect) or ring
         return None if ring is None else self._report(ring, suspect.time)
 
     def ring_of(self, account: str) -> RingState | None:
@@ -199,23 +210,47 @@ class RingWatch:
         marked = len(self._marked[tie])
         return marked >= self._least_marks[tie.kind] and marked >= self._shares[tie.kind] * max(users, 1.0)
 
-    def _join(self, tie: Tie, suspect: Suspect) -> RingState:
-        """Bring all accounts that a tie holds together into one ring."""
+    def _join(self, tie: Tie, suspect: Suspect) -> RingState | None:
+        """Bring the accounts that a tie holds together into one ring, unless most of them belong elsewhere."""
         accounts = list(self._marked[tie])
-        if tie.kind is TieKind.ACCOUNT:
+        if tie.kind is TieKind.ACCOUNT and tie.token not in self._marked[tie]:
             accounts.append(tie.token)
-        rings = {id(ring): ring for a in accounts if (ring := self._ring_of.get(a)) is not None}
-        if rings:
-            ring = min(rings.values(), key=lambda one: (one.first_seen, one.ring_id))
-        else:
+        held = self._held_by_ring(accounts)
+        ring = self._most_held(held, len(accounts))
+        if ring is None:
             ring = RingState(_ring_id(suspect.transaction_id), suspect.time, suspect.time)
-        for other in rings.values():
-            if other is not ring:
-                self._merge(other, ring)
-        for account in accounts:
-            if self._ring_of.get(account) is not ring:
-                self._enter(account, ring, suspect)
+        else:
+            ring = self._merge_majorities(held, ring)
+        free = [account for account in accounts if account not in self._ring_of]
+        if not ring.accounts and len(free) < LEAST_FOUNDERS:
+            return None
+        for account in free:
+            self._enter(account, ring, suspect)
         ring.ties.setdefault(tie, suspect.time)
+        return ring
+
+    def _held_by_ring(self, accounts: list[str]) -> list[tuple[int, RingState]]:
+        """Rings that some of the accounts belong to, with how many, most first; the older where equal."""
+        held: dict[str, tuple[int, RingState]] = {}
+        for account in accounts:
+            ring = self._ring_of.get(account)
+            if ring is not None:
+                held[ring.ring_id] = (held.get(ring.ring_id, (0, ring))[0] + 1, ring)
+        return sorted(held.values(), key=lambda one: (-one[0], one[1].first_seen, one[1].ring_id))
+
+    def _most_held(self, held: list[tuple[int, RingState]], accounts: int) -> RingState | None:
+        if held and held[0][0] >= self.policy.join_share * accounts:
+            return held[0][1]
+        return None
+
+    def _merge_majorities(self, held: list[tuple[int, RingState]], ring: RingState) -> RingState:
+        """Merge rings of which one tie holds a majority; one common account is a bridge, not an identity."""
+        for number, other in held:
+            enough = self.policy.merge_share * min(len(other.accounts), len(ring.accounts))
+            if other is not ring and number >= max(enough, LEAST_FOUNDERS):
+                older, younger = sorted((ring, other), key=lambda one: (one.first_seen, one.ring_id))
+                self._merge(younger, older)
+                ring = older
         return ring
 
     def _enter(self, account: str, ring: RingState, suspect: Suspect) -> None:

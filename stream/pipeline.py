@@ -15,11 +15,9 @@ from graph.observation import Observation
 from graph.online import OnlineGraph
 from graph.rings import RingChange, RingWatch, Suspect, Tie, TieKind
 from models.scorer import Scorer, Scores
+from models.thresholds import APPROVE
 
 __all__ = ["Pipeline", "Step"]
-
-SUSPECT_SHARE = 0.5
-"""Transactions from this share of the review threshold leave marks for ring detection: together they may tell."""
 
 SATURATED = 90.0
 """Estimated distinct payers from which the 32-bit sketch tells no more; the exact degree stands in."""
@@ -39,7 +37,7 @@ class Step:
     observation: Observation
     scores: Scores
     explained: dict[int, tuple[Reason, ...]]
-    """Reasons of the rows that are not plainly approved."""
+    """Reasons of the rows that are not approved."""
     rings: list[tuple[int, RingChange]]
     """Rings to report, with the row that brought them up, in order."""
 
@@ -51,7 +49,9 @@ class Pipeline:
         self.graph = graph
         self.scorer = scorer
         self.rings = rings
-        self.suspect_from = SUSPECT_SHARE * scorer.thresholds.review
+        thresholds = scorer.thresholds
+        self.suspect_from = max(thresholds.review, min(rings.policy.least_suspicion, thresholds.block))
+        """Score from which a transaction leaves marks for ring detection."""
 
     def warm(self, events: Events) -> None:
         """Take in history: state moves, nothing is scored."""
@@ -65,10 +65,11 @@ class Pipeline:
         observation = self.graph.observe(events)
         scores = self.scorer.score(observation)
         payments = events.transactions()
-        suspects = np.flatnonzero((scores.score >= self.suspect_from) | (scores.decision > 0))
-        reasons = self.scorer.explain(scores, suspects.tolist()) if len(suspects) else []
+        flagged = np.flatnonzero(scores.decision != APPROVE).tolist()
+        reasons = self.scorer.explain(scores, flagged) if flagged else []
+        suspects = np.flatnonzero(scores.score >= self.suspect_from)
         rings = self._watch(payments, transaction_ids, observation.features, scores.score, suspects)
-        return Step(payments, observation, scores, dict(zip(suspects.tolist(), reasons, strict=True)), rings)
+        return Step(payments, observation, scores, dict(zip(flagged, reasons, strict=True)), rings)
 
     def _watch(
         self,

@@ -24,7 +24,9 @@ def suspect(
     return Suspect(f"t{number}", time, score, 100.0, account, touches)
 
 
-def watch(suspects: Iterable[Suspect], policy: RingPolicy | None = None) -> tuple[RingWatch, list[RingChange]]:
+def watch(
+    suspects: Iterable[Suspect], policy: RingPolicy | None = None
+) -> tuple[RingWatch, list[RingChange]]:
     ring_watch = RingWatch(policy)
     return ring_watch, [change for one in suspects if (change := ring_watch.observe(one)) is not None]
 
@@ -52,16 +54,25 @@ def test_marks_are_forgotten() -> None:
 
 
 def test_rings_that_meet_keep_the_older_identity_and_name_the_other() -> None:
-    one, two = device("d1", 3), device("d2", 3)
+    one, two, common = device("d1", 3), device("d2", 3), device("d3", 6)
     log = [suspect(i, account, one) for i, account in enumerate("abc")]
     log += [suspect(10 + i, account, two) for i, account in enumerate("xyz")]
-    log.append(suspect(20, "a", two))
+    log += [suspect(20 + i, account, common) for i, account in enumerate("axby")]
     seen, changes = watch(log)
-    older, younger, merged = changes
+    older, younger, *_, merged = changes
     assert older.ring is merged.ring
     assert merged.absorbed == (younger.ring.ring_id,)
     assert set(merged.ring.accounts) == set("abcxyz")
     assert seen.ring_of("z") is older.ring
+
+
+def test_one_common_account_is_no_reason_to_merge() -> None:
+    log = [suspect(i, account, device("d1", 3)) for i, account in enumerate("abc")]
+    log += [suspect(10 + i, account, device("d2", 3)) for i, account in enumerate("xyz")]
+    log.append(suspect(20, "a", device("d2", 4)))
+    seen, changes = watch(log)
+    assert seen.ring_of("a") is not seen.ring_of("x")
+    assert all(change.absorbed == () for change in changes)
 
 
 def test_growth_is_reported_in_steps_not_for_every_row() -> None:
@@ -84,7 +95,9 @@ things = st.sampled_from(["d1", "d2", "d3", "d4"])
 
 @given(st.lists(st.tuples(st.sampled_from("abcdefgh"), things, st.integers(1, 8)), max_size=60))
 def test_rings_never_overlap_and_hold_all_that_their_ties_hold(log: list[tuple[str, str, int]]) -> None:
-    seen, _ = watch(suspect(i, account, device(thing, users)) for i, (account, thing, users) in enumerate(log))
+    seen, _ = watch(
+        suspect(i, account, device(thing, users)) for i, (account, thing, users) in enumerate(log)
+    )
     rings = {id(ring): ring for account in "abcdefgh" if (ring := seen.ring_of(account)) is not None}
     for ring in rings.values():
         assert all(seen.ring_of(account) is ring for account in ring.accounts)
