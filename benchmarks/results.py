@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from fraud.write_aside import write_aside
 
-__all__ = ["RESULTS", "machine", "write_section"]
+__all__ = ["RESULTS", "machine", "write_result", "write_section"]
 
 RESULTS = Path(__file__).resolve().parent / "RESULTS.md"
 HEADING = "# Results\n\nWritten by `make bench`; each section says what it was measured on and how to run it alone.\n"
@@ -27,6 +30,14 @@ def write_section(name: str, text: str, path: Path = RESULTS) -> None:
         after = f"{before.rstrip()}\n\n{section}\n"
     with write_aside(path) as aside:
         aside.write_text(after)
+
+
+def write_result(name: str, result: dict[str, Any], folder: Path = RESULTS.parent / "results") -> None:
+    """Keeps every figure behind a section as JSON, dated, in ``folder``/``name``.json."""
+    folder.mkdir(exist_ok=True)
+    dated = {"benchmark": name, "measured": datetime.now(UTC).isoformat(timespec="seconds"), **result}
+    with write_aside(folder / f"{name}.json") as aside:
+        aside.write_text(json.dumps(dated, indent=1) + "\n")
 
 
 def machine(*packages: str) -> str:

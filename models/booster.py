@@ -32,6 +32,8 @@ class BoosterConfig(BaseModel):
 
     trees: int = Field(default=300, ge=1, le=5000)
     """Boosting rounds; fewer are kept when early stopping finds a better point."""
+    forest: int = Field(default=1, ge=1, le=50)
+    """Trees grown side by side in each round, on rows and columns of their own; the round's step is their mean."""
     depth: int = Field(default=6, ge=1, le=10)
     eta: float = Field(default=0.06, gt=0, le=1)
     min_child_weight: float = Field(default=4.0, ge=0)
@@ -142,6 +144,7 @@ def _matrix(
 def _parameters(config: BoosterConfig, y: NDArray[Any], seed: int, threads: int | None) -> dict[str, Any]:
     parameters = {
         "objective": "binary:logistic",
+        "num_parallel_tree": config.forest,
         "max_depth": config.depth,
         "eta": config.eta,
         "min_child_weight": config.min_child_weight,

@@ -1,0 +1,201 @@
+"""Launderers among IBM AMLSim's 20,000 accounts, from structure and time alone.
+
+In these files the amount gives laundering away (it stands in a band of its own), so every amount is set to 1 before
+anything of ours sees the table. What is left is who paid whom on which day.
+
+Protocol: the cut is day 100. Everything learns from the transactions whose labels are known at the cut (they come 7
+days late), stops and tunes on the last part of these, and scores every later transaction as of the instant before it.
+An account is judged by the later transactions it takes part in, as payer or payee: its score is the highest of theirs.
+Judged are the accounts active after those days, without the accounts known to be fraudulent at the cut; the truth is
+the file's own ``isFraud``. Three plain baselines rank the same accounts, after the fact, from the same later
+transactions: how many there are (degree), PageRank over them (networkx), and an isolation forest over six counts.
+Run alone: ``python -m benchmarks.amlsim``.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import networkx as nx
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.ensemble import IsolationForest
+from sklearn.metrics import average_precision_score
+
+from benchmarks.results import machine, write_result, write_section
+from data.loaders import amlsim
+from data.timeline import known_at
+from fraud.errors import InputError
+from fraud.exits import exit_status
+from fraud.progress import stage
+from gnn.serving import embed_history
+from gnn.training import fit as fit_sage
+from graph.features import FEATURE_NAMES
+from graph.online import OnlineGraph
+from models.booster import BoosterConfig, fit_booster, margin_of
+from models.history import History, replay_history
+from models.periods import cut_periods
+from models.training import booster_inputs, train_booster
+
+__all__ = ["main"]
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "datasets" / "amlsim"
+WORLDS = ("20K_cycle200", "20K_fanin200", "20K_fanin200cycle200")
+CUT_DAY = 100
+SEEDS = (0, 1, 2)
+THREADS = 2
+TOP = 200
+
+Figures = tuple[float, float]
+"""Average precision and precision@200 over accounts."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """One folder, amounts withheld, cut in time."""
+
+    frame: pd.DataFrame
+    history: History
+    label: NDArray[np.int8]
+    """[n] what was known at the cut; −1 from there on"""
+    later: NDArray[np.int64]
+    """Rows to judge by: those without a known label."""
+    accounts: NDArray[np.object_]
+    """Accounts to judge, sorted."""
+    fraud: NDArray[np.bool_]
+
+
+def main() -> None:
+    """Run every world and row, print the table and write its section and result."""
+    if not DATA.is_dir():
+        raise InputError(f"{DATA}: not found; put the AMLSim folders {', '.join(WORLDS)} there")
+    rows: dict[str, dict[str, list[Figures]]] = {}
+    sizes = []
+    with stage("AMLSim", total=len(WORLDS) * len(SEEDS)) as advance:
+        for name in WORLDS:
+            world = _world(DATA / name)
+            sizes.append(f"{name} {len(world.accounts):,}/{world.fraud.sum()}")
+            for seed in SEEDS:
+                for row, score in _scores(world, seed).items():
+                    rows.setdefault(row, {}).setdefault(name, []).append(_figures(world, score))
+                advance()
+    text = _render(rows, sizes)
+    print(text)
+    write_section("amlsim", text)
+    write_result("amlsim", {"average_precision_and_precision_at_200": rows, "accounts_and_frauds": sizes})
+
+
+def _world(folder: Path) -> World:
+    frame = amlsim.load(folder).assign(amount=1.0)
+    label = known_at(frame, amlsim.START + timedelta(days=CUT_DAY))
+    later = np.flatnonzero(label < 0)
+    caught = frame.loc[label == 1, ["account_id", "counterparty_id"]].to_numpy().ravel()
+    active = frame.loc[later, ["account_id", "counterparty_id"]].to_numpy().ravel()
+    accounts = np.setdiff1d(active, caught)
+    truth = amlsim.load_accounts(folder).set_index("account_id")["is_fraud"]
+    return World(
+        frame=frame,
+        history=replay_history(frame, OnlineGraph()),
+        label=label,
+        later=later,
+        accounts=accounts,
+        fraud=truth[accounts].to_numpy() == 1,
+    )
+
+
+def _scores(world: World, seed: int) -> dict[str, NDArray[np.float64]]:
+    transactions = world.frame.iloc[world.later]
+    periods = cut_periods(world.label[: int(world.later[0])])
+    sage = fit_sage(
+        world.history.neighbours, world.label, periods.sage, periods.sage_check, device="cpu", seed=seed
+    ).weights
+    config = BoosterConfig()
+    stacked = train_booster(world.history, world.label, periods, sage, config, seed)
+    labelled = np.concatenate([periods.sage, periods.sage_check, periods.booster])
+    features, label = world.history.features, world.label
+    plain = fit_booster(
+        features[labelled], label[labelled], FEATURE_NAMES, config,
+        validation=(features[periods.validation], label[periods.validation]), seed=seed, threads=THREADS,
+    )  # fmt: skip
+    margins = {
+        "online graph + booster": margin_of(plain, features[world.later]),
+        "online graph + GraphSAGE + booster (all)": margin_of(
+            stacked, booster_inputs(world.history, world.later, sage)
+        ),
+        "GraphSAGE alone": embed_history(sage, world.history.neighbours, world.later)[1],
+    }
+    ours = {row: _highest(world, transactions, margin) for row, margin in margins.items()}
+    return {**_baselines(world, transactions, seed), **ours}
+
+
+def _highest(world: World, transactions: pd.DataFrame, margin: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Each account's score: the highest of the transactions it takes part in."""
+    score = np.full(len(world.accounts), -np.inf)
+    for end in ("account_id", "counterparty_id"):
+        place, known = _places(world, transactions[end])
+        np.maximum.at(score, place[known], margin[known].astype(np.float64))
+    return score
+
+
+def _places(world: World, names: pd.Series[str]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    place = pd.Index(world.accounts).get_indexer(pd.Index(names))
+    return place.astype(np.int64), place >= 0
+
+
+def _baselines(world: World, transactions: pd.DataFrame, seed: int) -> dict[str, NDArray[np.float64]]:
+    counts = _counts(world, transactions)
+    network = nx.DiGraph()
+    pairs = transactions.groupby(["account_id", "counterparty_id"]).size()
+    network.add_weighted_edges_from((payer, payee, n) for (payer, payee), n in pairs.items())
+    rank = nx.pagerank(network)
+    forest = IsolationForest(random_state=seed).fit(counts)
+    return {
+        "baseline: degree": counts[:, 0] + counts[:, 3],
+        "baseline: PageRank (networkx)": np.array([rank[account] for account in world.accounts]),
+        "baseline: isolation forest": -forest.score_samples(counts),
+    }
+
+
+def _counts(world: World, transactions: pd.DataFrame) -> NDArray[np.float64]:
+    """[accounts, 6] payments made, payees, days on which it paid; the same three of payments received."""
+    columns = []
+    day = transactions["event_time"].dt.floor("D")
+    ends = (("account_id", "counterparty_id"), ("counterparty_id", "account_id"))
+    for end, far in ends:
+        table = pd.DataFrame({"own": transactions[end], "far": transactions[far], "day": day}).groupby("own")
+        for count in (table.size(), table["far"].nunique(), table["day"].nunique()):
+            columns.append(count.reindex(world.accounts, fill_value=0).to_numpy(np.float64))
+    return np.column_stack(columns)
+
+
+def _figures(world: World, score: NDArray[np.float64]) -> Figures:
+    top = np.argsort(-score, kind="stable")[:TOP]
+    return float(average_precision_score(world.fraud, score)), float(world.fraud[top].mean())
+
+
+def _render(rows: dict[str, dict[str, list[Figures]]], sizes: list[str]) -> str:
+    lines = [
+        "## AMLSim: launderers from structure and time alone",
+        "",
+        f"{date.today():%Y-%m-%d}, `python -m benchmarks.amlsim`, {machine('xgboost', 'torch', 'networkx')}. Amounts "
+        f"withheld; cut at day {CUT_DAY}; accounts/launderers judged: {'; '.join(sizes)}. Account-level average "
+        f"precision / precision@{TOP}, mean over seeds {', '.join(map(str, SEEDS))} ± standard deviation.",
+        "",
+        f"| ranking by | {' | '.join(WORLDS)} |",
+        f"|---|{'---|' * len(WORLDS)}",
+    ]
+    for row, by_world in rows.items():
+        cells = []
+        for name in WORLDS:
+            (ap, top), (ap_sd, top_sd) = np.mean(by_world[name], axis=0), np.std(by_world[name], axis=0)
+            cells.append(f"{ap:.3f} ± {ap_sd:.3f} / {top:.3f} ± {top_sd:.3f}")
+        lines.append(f"| {row} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(exit_status(main))
