@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import socket
 from contextlib import ExitStack
 from typing import Annotated
 
@@ -22,12 +23,14 @@ from fraud.record_reader import RecordReader
 from fraud.settings import Settings
 from graph.opening import open_graph_store
 from graph.store import GraphStore
+from graph.write_behind import WriteBehind
 
 __all__ = ["command", "create_app", "serve"]
 
 log = logging.getLogger(__name__)
 
 THREADS = 16
+CLOSING_SECONDS = 2.0
 
 
 def create_app(
@@ -60,22 +63,42 @@ def serve(settings: Settings, *, host: str | None = None, port: int | None = Non
     with ExitStack() as stack:
         record = Record.open(settings.database_url.get_secret_value())
         stack.callback(record.close)
-        graph_store: GraphStore | None = None
-        try:
-            graph_store = stack.enter_context(open_graph_store(settings))
-        except ServiceError as error:
-            log.warning("dashboard: graphs are drawn from the record: %s", error)
+        graph_store = _open_graph(settings, record, stack)
         app = create_app(record, graph_store, currency=settings.currency, only_loopback=is_loopback(host))
         # A browser asks for more files at once than there are threads; that a few wait is no news.
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-        server = waitress.create_server(app.server, host=host, port=port, threads=THREADS, ident="ringfence")
+        listener = stack.enter_context(_listen(host, port))
+        server = waitress.create_server(app.server, sockets=[listener], threads=THREADS, ident="ringfence")
         stack.callback(server.close)
-        typer.echo(f"Dashboard: http://{host}:{server.effective_port}  (Ctrl-C stops it)")
+        name = f"[{host}]" if ":" in host else host
+        typer.echo(f"Dashboard: http://{name}:{server.effective_port}  (Ctrl-C stops it)")
         if not is_loopback(host):
             log.warning("dashboard: %s can be reached from other machines and there is no sign-in yet", host)
         # Asked to end, it leaves as after Ctrl-C: the embedded graph store must not stay behind.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         server.run()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        reason = error.strerror or error
+        raise ServiceError(f"dashboard: cannot listen on {host}:{port} ({reason}); try --port 0") from error
+
+
+def _open_graph(settings: Settings, record: Record, stack: ExitStack) -> GraphStore | None:
+    """The graph store; the embedded one is also brought up to the record here, as no worker may be running."""
+    try:
+        store = stack.enter_context(open_graph_store(settings))
+    except ServiceError as error:
+        log.warning("dashboard: graphs are drawn from the record: %s", error)
+        return None
+    if settings.graph.uri is None:
+        behind = WriteBehind(record, store).start()
+        stack.callback(behind.close, CLOSING_SECONDS)
+    return store
 
 
 def command(

@@ -91,7 +91,8 @@ class GraphStore:
 
     def position(self, stream: str) -> int:
         """The last batch of a stream that the graph holds, 0 before the first."""
-        return self._write(lambda work: _position(work, stream))
+        rows = self._read(lambda work: _rows(work, "stream_position", stream=stream))
+        return int(rows[0]["batch"]) if rows else 0
 
     def apply(self, stream: str, portion: Following, evidence: Iterable[DecidedTransaction] = ()) -> bool:
         """Add a portion of the record's log; False when the graph has it already.
@@ -102,7 +103,7 @@ class GraphStore:
         queries = list(_write_queries(portion, evidence))
 
         def add(work: ManagedTransaction) -> bool:
-            if _position(work, stream) != portion.after:
+            if _rows(work, "lock_stream", stream=stream)[0]["batch"] != portion.after:
                 return False
             for name, rows in queries:
                 work.run(_cypher(name), rows=rows).consume()
@@ -187,10 +188,6 @@ def _cypher(name: str) -> str:
 
 def _rows(work: ManagedTransaction, query: str, **parameters: Any) -> list[Row]:
     return [record.data() for record in work.run(_cypher(query), parameters)]
-
-
-def _position(work: ManagedTransaction, stream: str) -> int:
-    return int(_rows(work, "stream_position", stream=stream)[0]["batch"])
 
 
 def _write_queries(

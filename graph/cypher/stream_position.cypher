@@ -1,5 +1,4 @@
-// The last batch of a stream that this graph holds; also locks the stream's node for the transaction.
+// The last batch of a stream that this graph holds; nothing before its first.
 // $stream: name of the writer
-MERGE (s:Stream {name: $stream})
-SET s.batch = coalesce(s.batch, 0)
+MATCH (s:Stream {name: $stream})
 RETURN s.batch AS batch

@@ -4,8 +4,10 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import time
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -13,10 +15,12 @@ import pytest
 
 from dashboard.app import create_app, serve
 from dashboard.safety import check_host, is_loopback
-from fraud.errors import SettingsError
+from fraud.errors import ServiceError, SettingsError
 from fraud.record import Record
 from fraud.settings import Settings
+from graph.arcade import ArcadeServer
 from graph.store import GraphStore
+from tests.dashboard.world import fill
 
 
 def test_health_tells_what_is_down(record: Record) -> None:
@@ -51,7 +55,16 @@ def test_this_machine_by_its_own_names_is_served(record: Record, host: str) -> N
     assert client.get("/healthz", headers={"Host": host}).status_code == 200
 
 
-def test_other_machines_are_shut_out_of_production(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_that_is_taken_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dashboard.app._open_graph", lambda *_: None)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(ServiceError, match="cannot listen on"):
+            serve(Settings.load(home=tmp_path), port=taken.getsockname()[1])
+
+
+def test_other_machines_are_shut_out_of_production() -> None:
     assert is_loopback("127.0.0.2")
     check_host("::1", "production")
     check_host("0.0.0.0", "local")  # noqa: S104 - that it is allowed is the point
@@ -62,7 +75,11 @@ def test_other_machines_are_shut_out_of_production(monkeypatch: pytest.MonkeyPat
         serve(settings, host="192.168.1.4")
 
 
-def test_the_command_serves_and_stops_when_told(tmp_path: Path) -> None:
+def test_the_command_serves_follows_the_record_and_stops_when_told(tmp_path: Path) -> None:
+    record = Record.open(f"sqlite:///{tmp_path}/record.sqlite3")
+    fill(record)
+    newest = record.following("main", 0).batch_id
+    record.close()
     command = [sys.executable, "-m", "fraud", "dashboard", "--port", "0"]
     environment = {**os.environ, "RINGFENCE_HOME": str(tmp_path), "RINGFENCE_ARCADE__MEMORY_MB": "256"}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as server:
@@ -74,6 +91,9 @@ def test_the_command_serves_and_stops_when_told(tmp_path: Path) -> None:
         with connection.getresponse() as answer:
             assert json.load(answer) == {"graph": "ok", "record": "ok"}
         connection.close()
+        with ArcadeServer(tmp_path / "graph") as shared, shared.connect() as store:
+            while store.position("main") < newest:
+                time.sleep(0.1)
         server.send_signal(signal.SIGTERM)
         assert server.wait(60) == 0
     assert not (tmp_path / "graph" / "server.json").exists()
