@@ -29,6 +29,8 @@ LARGEST_EVIDENCE = 500
 """Transactions of one ring that are kept one by one, the newest."""
 
 IDLE_SECONDS = 1.0
+CLOSING_SECONDS = 60.0
+PORTION_SECONDS = 10.0
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 15.0
 
@@ -74,12 +76,13 @@ class WriteBehind:
         with self._looks:
             return self._looks.wait_for(lambda: self._looks_done >= look, timeout)
 
-    def close(self, timeout: float = 60.0) -> bool:
+    def close(self, timeout: float = CLOSING_SECONDS) -> bool:
         """Drain, then stop; False when some is left, which stays in the record for the next start."""
         complete = self._thread.is_alive() and self.drain(timeout)
         self._closing.set()
         self.notify()
-        self._thread.join(timeout)
+        # The portion in flight is finished in any case: the stores are closed next.
+        self._thread.join(max(timeout, PORTION_SECONDS))
         return complete
 
     def __enter__(self) -> Self:
@@ -88,7 +91,8 @@ class WriteBehind:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self.close() and kind is None:
+        # After an error or Ctrl-C nobody wants to wait; the record keeps what is left.
+        if not self.close(CLOSING_SECONDS if kind is None else 0.0) and kind is None:
             log.warning("graph: %d transactions still wait in the record for the next start", self.lag())
 
     def _run(self) -> None:
@@ -133,7 +137,7 @@ class WriteBehind:
         self.failure = str(error)
         # A store that comes back may have lost its end, so it is asked again where it stands.
         self._position = None
-        if isinstance(error, StoreUnavailable):
+        if isinstance(error, StoreUnavailable) and not self._closing.is_set():
             try:
                 self.store.revive()
             except RingfenceError as second:
