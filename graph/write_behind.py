@@ -52,6 +52,7 @@ class WriteBehind:
         self._looks = threading.Condition()
         self._looks_asked = 0
         self._looks_done = 0
+        self._ended = False
         self._thread = threading.Thread(target=self._run, name=f"write-behind-{stream}", daemon=True)
 
     def start(self) -> Self:
@@ -71,10 +72,11 @@ class WriteBehind:
         return self.record.waiting(self.stream, self._position or 0)
 
     def drain(self, timeout: float) -> bool:
-        """Wait until the graph holds all that was in the record at the call; False when time ran out."""
+        """Wait until the graph holds all that was in the record at the call; False when it will not or time ran out."""
         look = self.notify()
         with self._looks:
-            return self._looks.wait_for(lambda: self._looks_done >= look, timeout)
+            self._looks.wait_for(lambda: self._looks_done >= look or self._ended, timeout)
+            return self._looks_done >= look
 
     def close(self, timeout: float = CLOSING_SECONDS) -> bool:
         """Drain, then stop; False when some is left, which stays in the record for the next start."""
@@ -96,6 +98,15 @@ class WriteBehind:
             log.warning("graph: %d transactions still wait in the record for the next start", self.lag())
 
     def _run(self) -> None:
+        try:
+            self._follow()
+        finally:
+            # A fault of ours ends the thread with its traceback; nobody may wait for it any more.
+            with self._looks:
+                self._ended = True
+                self._looks.notify_all()
+
+    def _follow(self) -> None:
         pause = FIRST_PAUSE
         while not self._closing.is_set():
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -44,8 +45,10 @@ from stream.recording import Recorder
 
 __all__ = ["Replayed", "command", "replay", "ring_table"]
 
+log = logging.getLogger(__name__)
+
 CHUNK_EVENTS = 4_096
-DRAIN_SECONDS = 600.0
+DRAIN_SECONDS = 300.0
 NOWHERE = ("latitude", "longitude")
 
 
@@ -258,7 +261,8 @@ def run(
         )
         if behind is not None:
             with stage("Bring the graph store up to date"):
-                behind.drain(DRAIN_SECONDS)
+                if not behind.drain(DRAIN_SECONDS):
+                    log.warning("graph: %d transactions still wait in the record", behind.lag())
         deliver(record, settings.alert_outbox)
         record.save_run(
             msgspec.structs.replace(

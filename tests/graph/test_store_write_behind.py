@@ -75,6 +75,22 @@ def test_nothing_waits_while_the_store_is_down(record: Record, caplog: pytest.Lo
     assert [r.levelno for r in caplog.records if r.name == "graph.write_behind"] == [logging.WARNING]
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_nobody_waits_for_a_thread_that_a_fault_ended(
+    record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise IndexError("a fault of ours")
+
+    monkeypatch.setattr(GraphStore, "prepare", fail)
+    with GraphStore.connect("bolt://127.0.0.1:1", "u", "p", "d", patience=0.1) as store:
+        behind = WriteBehind(record, store).start()
+        began = time.monotonic()
+        assert not behind.drain(60)
+        assert not behind.close(60)
+        assert time.monotonic() - began < 30
+
+
 def test_kill_nine_of_the_store_in_the_middle_leaves_exact_counts(record: Record, tmp_path: Path) -> None:
     rows = range(2_000)
     for start in rows[::100]:
