@@ -50,7 +50,7 @@ class Demonstration:
 def demo(settings: Settings, *, days: int, accounts: int, seed: int) -> Demonstration:
     """Run the main job in ``settings.home``: files, model, report, record and graph store all go there."""
     folder = settings.home
-    world = simulate(folder, days=days, accounts=accounts, seed=seed)
+    world = simulate(folder / "world", days=days, accounts=accounts, seed=seed)
     raw = read_transactions(world.transactions, ReadOptions.from_settings(settings))
     frame = tokenise_table(raw, Tokeniser.from_settings(settings))
     last = raw["event_time"].iloc[-1].to_pydatetime()
