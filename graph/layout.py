@@ -50,7 +50,8 @@ TOTAL_BUCKETS = int(BUCKETS.sum())
 LABEL_TIERS: tuple[str, ...] = ("7d", "30d")
 """Windows over the time at which labels were reported."""
 LABEL_BUCKETS = np.array([7, 6], dtype=np.int64)
-LABEL_BUCKET_WIDTH = np.array([DAY, 5 * DAY], dtype=np.int64)
+LABEL_BUCKET_WIDTH = BUCKET_WIDTH[2:]
+"""Those of the two longest windows: what is reported is counted by the same buckets of time."""
 LABEL_OFFSET = np.array([0, 7], dtype=np.int64)
 
 HALF_LIVES = np.array([HOUR, DAY, 7 * DAY, 30 * DAY], dtype=np.float64)
@@ -58,17 +59,24 @@ HALF_LIVES = np.array([HOUR, DAY, 7 * DAY, 30 * DAY], dtype=np.float64)
 
 NODE = np.dtype(
     [
+        # read of every neighbour's neighbour too, and so put together
         ("kind", np.uint8),
-        ("alive", np.uint8),
         ("slot_next", np.uint8),
         ("slot_count", np.uint8),
+        ("label_bits_count", np.uint8),
+        ("label_bits", np.uint32),  # the last 32 labels, newest lowest; 1 for fraud
+        ("count", np.int32),
+        ("born", np.uint32),  # serial of its first transaction: tells it from earlier owners of its number
+        # the rest, larger numbers first, so that nothing is lost between them
+        ("first_seen", np.int64),
+        ("last_seen", np.int64),
         ("hash", np.uint32),
         ("twin", np.int32),  # node number + 1 of the other side of the same account, 0 for none
         ("degree", np.int32, (3,)),  # account: targets, devices, addresses; others: accounts, -, -
-        ("born", np.uint32),  # serial of its first transaction: tells it from earlier owners of its number
-        ("first_seen", np.int64),
-        ("last_seen", np.int64),
-        ("count", np.int64),
+        (
+            "plain_bits",
+            np.uint32,
+        ),  # as label_bits, 1 for a fraud that its amount does not explain ("plain fraud")
         ("log_mean", np.float64),  # of log amounts, Welford
         ("log_m2", np.float64),
         ("capped_mean", np.float32),  # of amounts, each capped at CAP times what was typical before it
@@ -93,9 +101,6 @@ NODE = np.dtype(
         ("known", np.int32),
         ("frauds", np.int32),
         ("legit_since_fraud", np.int32),
-        ("label_bits", np.uint32),  # the last 32 labels, newest lowest; 1 for fraud
-        ("plain_bits", np.uint32),  # the same, 1 for a fraud that its amount does not explain ("plain fraud")
-        ("label_bits_count", np.uint8),
         ("last_fraud", np.uint32),  # event times, in seconds
         ("last_legit", np.uint32),
         ("episode_start", np.uint32),

@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 from numpy.typing import NDArray
 
-from graph.kernels.names import WORDS, find_name, intern_rows, read_name, rebuild_table
+from graph.kernels.names import WORDS, find_number, intern_rows, rebuild_table
 from graph.layout import NODE
 from graph.reserve import reserve
 
@@ -68,6 +68,11 @@ class NodeIndex:
         """Numbers given out so far; the records below it are in use or free."""
         return int(self.census[0])
 
+    def is_live(self) -> NDArray[np.bool_]:
+        """Of each number given out, whether a node has it now."""
+        live: NDArray[np.bool_] = self.names[: self.used, WORDS - 1] != 0
+        return live
+
     def memory(self) -> int:
         """Bytes written so far."""
         used, free, places = self.census.tolist()
@@ -95,9 +100,7 @@ class NodeIndex:
     def find(self, kind: int, token: str) -> int:
         """Number of the node, −1 when it is not known."""
         text, sizes = pack_names([token])
-        name = np.empty(WORDS, dtype=np.uint64)
-        read_name(text, 0, int(sizes[0]), kind, name)
-        return int(self.table[find_name(self.names, self.table, self.census, name)]) - 1
+        return find_number(text, int(sizes[0]), kind, self.names, self.table, self.census)
 
     def evict(self, numbers: NDArray[np.int64]) -> None:
         """Forget nodes; their numbers are given to later newcomers."""

@@ -102,12 +102,11 @@ class OnlineGraph:
     def forget(self, cutoff: int) -> None:
         """Evict nodes and pairs last seen at or before ``cutoff`` (µs)."""
         self.counters[1] -= self.pairs.forget(cutoff, self.nodes)
-        live = self.nodes[: self.index.used]
-        self.index.evict(np.flatnonzero((live["alive"] == 1) & (live["last_seen"] <= cutoff)))
+        is_old = self.nodes["last_seen"][: self.index.used] <= cutoff
+        self.index.evict(np.flatnonzero(is_old & self.index.is_live()))
 
     def _forget_oldest(self) -> None:
-        live = self.nodes[: self.index.used]
-        seen = np.sort(live["last_seen"][live["alive"] == 1])
+        seen = np.sort(self.nodes["last_seen"][: self.index.used][self.index.is_live()])
         self.forget(int(seen[int(EVICTED_SHARE * (len(seen) - 1))]))
 
 

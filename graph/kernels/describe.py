@@ -9,8 +9,8 @@ import numpy as np
 
 from fraud.compiled import kernel
 from graph.kernels.labels import fraud_rate_last, label_read, label_risk, plain_fraud_share, to_seconds
-from graph.kernels.windows import fade, window_read
-from graph.layout import DAY, HALF_LIVES, HOUR, PAYEE
+from graph.kernels.windows import fades, window_write
+from graph.layout import DAY, HOUR
 
 DAY_0_WEEKDAY = 3
 """1970-01-01 was a Thursday; Monday is 0."""
@@ -22,12 +22,12 @@ EARTH_RADIUS_KM = 6371.0088
 
 
 @kernel
-def write_tabular(event: Any, transfer: bool, out: Any) -> int:
+def write_tabular(event: Any, log_amount: float, out: Any) -> int:
     """What the transaction itself says. Returns the next column."""
     hour = (event.time % DAY) / HOUR
     weekday = (event.time // DAY + DAY_0_WEEKDAY) % 7
     out[0] = event.amount
-    out[1] = math.log1p(event.amount)
+    out[1] = log_amount
     out[2] = 1.0 if event.amount == math.floor(event.amount) else 0.0
     out[3] = hour
     out[4] = weekday
@@ -36,7 +36,7 @@ def write_tabular(event: Any, transfer: bool, out: Any) -> int:
     out[7] = _day_of_month(event.time // DAY)
     out[8] = event.channel
     out[9] = event.mcc if event.mcc >= 0 else np.nan
-    out[10] = 1.0 if transfer else 0.0
+    out[10] = event.is_transfer
     out[11] = 1.0 if event.ends[2] >= 0 else 0.0
     out[12] = 1.0 if event.ends[3] >= 0 else 0.0
     return TABULAR_WIDTH
@@ -54,39 +54,37 @@ def _day_of_month(days: int) -> int:
 
 
 @kernel
-def write_role(nodes: Any, number: int, time: int, out: Any, j: int) -> int:
-    """History of one end. Returns the next column."""
+def write_role(nodes: Any, number: int, time: int, now: Any, left: Any, out: Any, j: int) -> int:
+    """History of one end. Returns the next column.
+
+    ``now`` [4] are the buckets of ``time``; into ``left`` [4] goes what is left of its decayed figures.
+    """
     if number < 0:
         for i in range(ROLE_WIDTH):
             out[j + i] = np.nan
         return j + ROLE_WIDTH
     node = nodes[number]
     for tier in range(4):
-        count, total, largest, distinct = window_read(node, tier, time)
-        out[j] = count
-        out[j + 1] = total
-        out[j + 2] = total / count if count > 0 else np.nan
-        out[j + 3] = largest
-        out[j + 4] = distinct
-        j += 5
-    elapsed = time - node.last_seen
-    for tier in range(4):
-        out[j + tier] = node.decay[tier] * fade(HALF_LIVES[tier], elapsed)
-    j += 4
+        j = window_write(node, tier, now[tier], out, j)
     seen = node.count > 0
+    elapsed = time - node.last_seen if seen else 0
+    fades(elapsed, left)
+    for tier in range(4):
+        out[j + tier] = node.decay[tier] * left[tier]
+    j += 4
     out[j] = 0.0 if seen else 1.0
     out[j + 1] = max(elapsed, 0) / HOUR if seen else np.nan
     out[j + 2] = max(time - node.first_seen, 0) / DAY if seen else np.nan
     out[j + 3] = node.degree[0]
-    out[j + 4] = node.new_pair_decay[0] * fade(HALF_LIVES[1], elapsed)
-    out[j + 5] = node.new_pair_decay[1] * fade(HALF_LIVES[2], elapsed)
-    return _write_neighbour_risk(nodes, node, out, _write_labels(node, time, out, j + 6))
+    out[j + 4] = node.new_pair_decay[0] * left[1]
+    out[j + 5] = node.new_pair_decay[1] * left[2]
+    return _write_neighbour_risk(nodes, node, out, _write_labels(node, time, now, out, j + 6))
 
 
 @kernel
-def _write_labels(node: Any, time: int, out: Any, j: int) -> int:
+def _write_labels(node: Any, time: int, now: Any, out: Any, j: int) -> int:
     for tier in range(2):
-        known, frauds = label_read(node, tier, time)
+        known, frauds = label_read(node, tier, now[2 + tier])
         out[j] = known
         out[j + 1] = frauds
         out[j + 2] = frauds / known if known > 0 else np.nan
@@ -134,7 +132,7 @@ def _write_neighbour_risk(nodes: Any, node: Any, out: Any, j: int) -> int:
     held = 0
     for k in range(node.slot_count):
         other = nodes[node.slot_other[k]]
-        if other.alive == 1 and other.count > 0 and other.born <= node.slot_serial[k]:
+        if other.count > 0 and other.born <= node.slot_serial[k]:
             risk = label_risk(other)
             total += risk
             largest = max(largest, risk)
@@ -145,7 +143,7 @@ def _write_neighbour_risk(nodes: Any, node: Any, out: Any, j: int) -> int:
 
 
 @kernel
-def write_flow(nodes: Any, number: int, time: int, out: Any, j: int) -> int:
+def write_flow(nodes: Any, number: int, time: int, now: Any, window: Any, out: Any, j: int) -> int:
     """The other side of the same account, if it has transacted. Returns the next column."""
     if number < 0 or nodes[number].twin == 0 or nodes[nodes[number].twin - 1].count == 0:
         for i in range(FLOW_WIDTH):
@@ -153,10 +151,10 @@ def write_flow(nodes: Any, number: int, time: int, out: Any, j: int) -> int:
         return j + FLOW_WIDTH
     node = nodes[nodes[number].twin - 1]
     for tier in range(1, 3):
-        count, total, _, distinct = window_read(node, tier, time)
-        out[j] = count
-        out[j + 1] = total
-        out[j + 2] = distinct
+        window_write(node, tier, now[tier], window, 0)
+        out[j] = window[0]
+        out[j + 1] = window[1]
+        out[j + 2] = window[4]
         j += 3
     out[j] = max(time - node.last_seen, 0) / HOUR
     out[j + 1] = label_risk(node)
@@ -197,15 +195,14 @@ def typical_amount(account: Any, population: float) -> float:
 
 @kernel
 def write_habit(
-    account: Any, time: int, typical: float, max_7d: float, max_30d: float, out: Any, j: int
+    account: Any, time: int, typical: float, max_7d: float, max_30d: float, left: Any, out: Any, j: int
 ) -> int:
     """Recent unusual amounts of the account. Returns the next column."""
-    elapsed = time - account.last_seen
     out[j] = account.degree[1]
     out[j + 1] = account.degree[2]
-    out[j + 2] = account.pressure[0] * fade(HALF_LIVES[2], elapsed)
-    out[j + 3] = account.pressure[1] * fade(HALF_LIVES[3], elapsed)
-    out[j + 4] = account.unusual_decay * fade(HALF_LIVES[2], elapsed)
+    out[j + 2] = account.pressure[0] * left[2]
+    out[j + 3] = account.pressure[1] * left[3]
+    out[j + 4] = account.unusual_decay * left[2]
     out[j + 5] = days_since(account.unusual_last, time)
     out[j + 6] = days_since(account.unusual_first, time)
     out[j + 7] = max_7d / typical
@@ -217,6 +214,7 @@ def write_habit(
 def write_ratios(
     nodes: Any,
     event: Any,
+    log_amount: float,
     typical: float,
     population: float,
     base_account: int,
@@ -227,7 +225,6 @@ def write_ratios(
     """The transaction against the history of its ends. Returns the next column."""
     account = nodes[event.ends[0]]
     target = nodes[event.ends[1]]
-    log_amount = math.log1p(event.amount)
     largest = out[base_account + 18]
     out[j] = event.amount / out[base_account + 12]
     out[j + 1] = event.amount / out[base_account + 17]
@@ -250,17 +247,18 @@ def _against_month(day: float, month: float) -> float:
 
 
 @kernel
-def write_pair(pairs: Any, place: int, event: Any, out: Any, j: int) -> int:
-    """Account with target. Returns the next column."""
+def write_pair(pairs: Any, place: int, event: Any, left: Any, out: Any, j: int) -> int:
+    """Account with target; into ``left`` [4] goes what is left of its decayed figures. Returns the next column."""
     pair = pairs[place]
     known = pair.left != 0
-    elapsed = event.time - pair.last
+    elapsed = event.time - pair.last if known else 0
+    fades(elapsed, left)
     out[j] = 0.0 if known else 1.0
     out[j + 1] = pair.count if known else 0.0
     out[j + 2] = max(elapsed, 0) / HOUR if known else np.nan
     out[j + 3] = event.amount / (pair.sum / pair.count) if known else np.nan
     for tier in range(4):
-        out[j + 4 + tier] = pair.decay[tier] * fade(HALF_LIVES[tier], elapsed) if known else 0.0
+        out[j + 4 + tier] = pair.decay[tier] * left[tier] if known else 0.0
     return j + 8
 
 
@@ -298,9 +296,3 @@ def write_places(nodes: Any, event: Any, out: Any, j: int) -> int:
     if target.located > 0:
         out[j + 3] = kilometres(target.mean_latitude, target.mean_longitude, event.latitude, event.longitude)
     return j + 4
-
-
-@kernel
-def is_transfer(nodes: Any, event: Any) -> bool:
-    """Whether the target is an account rather than a merchant."""
-    return nodes[event.ends[1]].kind == PAYEE

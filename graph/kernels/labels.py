@@ -81,18 +81,19 @@ def _count_in_windows(node: Any, known_at: int, is_fraud: bool) -> None:
 
 
 @kernel
-def label_read(node: Any, tier: int, time: int) -> tuple[int, int]:
-    """Known labels and known frauds reported within one window as of ``time``."""
+def label_read(node: Any, tier: int, now: int) -> tuple[int, int]:
+    """Known labels and known frauds reported within one window up to bucket ``now``."""
     size = LABEL_BUCKETS[tier]
-    now = time // LABEL_BUCKET_WIDTH[tier]
     epoch = np.int64(node.label_epoch[tier])
+    first = max(now, epoch) - size + 1
+    start, end = LABEL_OFFSET[tier], LABEL_OFFSET[tier] + size
+    at = start + first % size
     known = np.int64(0)
     frauds = np.int64(0)
-    for bucket in range(max(now, epoch) - size + 1, min(now, epoch) + 1):
-        if bucket > now - size:
-            at = LABEL_OFFSET[tier] + bucket % size
-            known += node.label_known[at]
-            frauds += node.label_fraud[at]
+    for _ in range(first, min(now, epoch) + 1):
+        known += node.label_known[at]
+        frauds += node.label_fraud[at]
+        at = at + 1 if at + 1 < end else start
     return known, frauds
 
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from fraud.compiled import kernel
 from graph.kernels.labels import label_risk
-from graph.kernels.windows import window_read
 from graph.layout import DAY, HOUR, MERCHANT
 from graph.observation import FANOUT, MESSAGE_LIMIT, MESSAGE_SCALE, MESSAGE_WIDTH
 
@@ -27,11 +26,10 @@ def quantise(value: float) -> int:
 
 
 @kernel
-def write_state(node: Any, time: int, row: Any) -> None:
-    """The sender's part of a message: its state before ``time``."""
-    count_1h = window_read(node, 0, time)[0]
-    count_1d = window_read(node, 1, time)[0]
-    count_30d, sum_30d, _, _ = window_read(node, 3, time)
+def write_state(node: Any, time: int, window: Any, row: Any) -> None:
+    """The sender's part of a message: its state before ``time``; ``window`` are its window features by then."""
+    count_1h, count_1d = np.float64(window[0]), np.float64(window[5])
+    count_30d, sum_30d = np.float64(window[15]), np.float64(window[16])
     row[0] = quantise(math.log1p(count_1h))
     row[1] = quantise(math.log1p(count_1d))
     row[2] = quantise(math.log1p(count_30d))

@@ -11,13 +11,18 @@ from typing import Any
 import numpy as np
 
 from fraud.compiled import kernel
+from fraud.intrinsics import borrow, prefetch
 from graph.layout import ACCOUNT, DAY, DEVICE, IP, MERCHANT, PAYEE
 
 WORDS = 4
 """64-bit words of a name."""
 
 KIND_SHIFT = np.uint64(61)
+LENGTH_SHIFT = np.uint64(56)
+LENGTH_MASK = np.uint64(31)
 ENDS = 4
+AHEAD = 3
+"""Rows in hand at a time."""
 
 ONES = 0xFFFFFFFF
 CRC_TABLE = np.array([zlib.crc32(bytes([byte]), ONES) ^ ONES for byte in range(256)], dtype=np.uint32)
@@ -32,11 +37,11 @@ def read_name(text: Any, start: int, length: int, kind: int, name: Any) -> None:
         for b in range(min(max(length - 8 * w, 0), 8)):
             word |= np.uint64(text[start + 8 * w + b]) << np.uint64(8 * b)
         name[w] = word
-    name[3] |= (np.uint64(kind) << KIND_SHIFT) | (np.uint64(length) << np.uint64(56))
+    name[3] |= (np.uint64(kind) << KIND_SHIFT) | (np.uint64(length) << LENGTH_SHIFT)
 
 
 @kernel
-def _hash(name: Any) -> int:
+def hash_name(name: Any) -> int:
     """Mix four words (splitmix64 finaliser, Steele et al. 2014)."""
     x = np.uint64(0)
     for w in range(WORDS):
@@ -48,16 +53,30 @@ def _hash(name: Any) -> int:
 
 
 @kernel
-def find_name(names: Any, table: Any, census: Any, name: Any) -> int:
-    """Place of a name in the table, or the empty place where it would go."""
+def find_name(names: Any, table: Any, census: Any, name: Any, mixed: int) -> int:
+    """Place of a name, whose hash is ``mixed``, in the table, or the empty place where it would go."""
     mask = np.uint64(census[2] - 1)
-    place = _hash(name) & mask
+    place = mixed & mask
     while table[place] != 0:
-        held = names[table[place] - 1]
-        if held[0] == name[0] and held[1] == name[1] and held[2] == name[2] and held[3] == name[3]:
+        # Word by word: a view of the row would be counted and freed each time, at a third of the cost of it all.
+        at = np.uint64(table[place] - 1)
+        if (
+            names[at, 0] == name[0]
+            and names[at, 1] == name[1]
+            and names[at, 2] == name[2]
+            and names[at, 3] == name[3]
+        ):
             break
         place = (place + np.uint64(1)) & mask
     return np.int64(place)
+
+
+@kernel
+def find_number(text: Any, size: int, kind: int, names: Any, table: Any, census: Any) -> int:
+    """Number of the node of this kind and name, −1 when it is not known."""
+    name = np.empty(WORDS, dtype=np.uint64)
+    read_name(text, 0, size, kind, name)
+    return np.int64(table[find_name(names, table, census, name, hash_name(name))]) - 1
 
 
 @kernel
@@ -67,7 +86,8 @@ def rebuild_table(names: Any, table: Any, census: Any) -> None:
         table[place] = 0
     for number in range(census[0]):
         if names[number, 3] != 0:
-            table[find_name(names, table, census, names[number])] = number + 1
+            name = names[number]
+            table[find_name(names, table, census, name, hash_name(name))] = number + 1
 
 
 @kernel
@@ -94,44 +114,70 @@ def intern_rows(
     at = np.int64(0)
     for i in range(ENDS * start):
         at += sizes[i]
-    name = np.empty(WORDS, dtype=np.uint64)
-    for row in range(start, len(events)):
+    # Names are read two rows ahead and looked for one row ahead, to have them in the cache when their turn comes.
+    owner = np.empty((ENDS * AHEAD, WORDS), dtype=np.uint64)
+    ahead = borrow(owner)
+    mixed = np.zeros(ENDS * AHEAD, dtype=np.uint64)
+    row = start + 1 - AHEAD
+    while row < len(events):
+        if row + 2 < len(events):
+            at = _read_row(text, at, sizes, row + 2, events[row + 2].is_transfer, table, census, ahead, mixed)
+        if row + 1 >= start and row + 1 < len(events):
+            _look_ahead(sizes, row + 1, names, table, census, mixed)
+        if row < start:
+            row += 1
+            continue
         event = events[row]
         room = len(nodes) - (census[0] - census[1])
         pairs = counters[1] + 3 * (row - start + 1)
         if event.time // DAY > newest_day or room < ENDS or pairs > most_pairs:
-            return row
+            break
         for end in range(ENDS):
-            size = np.int64(sizes[ENDS * row + end])
-            if size == 0:
+            if sizes[ENDS * row + end] == 0:
                 event.ends[end] = -1
                 continue
-            kind = ACCOUNT if end == 0 else DEVICE if end == 2 else IP
-            if end == 1:
-                kind = PAYEE if event.is_transfer else MERCHANT
-            read_name(text, at, size, kind, name)
-            place = find_name(names, table, census, name)
+            i = ENDS * (row % AHEAD) + end
+            place = find_name(names, table, census, ahead[i], mixed[i])
             if table[place] == 0:
-                _add(text, at, size, kind, name, nodes, names, table, free, census)
-                place = find_name(names, table, census, name)
-            event.ends[end] = table[place] - 1
-            at += size
-    return len(events)
+                event.ends[end] = _add(ahead[i], mixed[i], nodes, names, table, free, census)
+            else:
+                event.ends[end] = table[place] - 1
+        row += 1
+    owner[0, 0] = 0  # named last, and so alive until here
+    return row
 
 
 @kernel
-def _add(
-    text: Any,
-    start: int,
-    size: int,
-    kind: int,
-    name: Any,
-    nodes: Any,
-    names: Any,
-    table: Any,
-    free: Any,
-    census: Any,
-) -> None:
+def _read_row(
+    text: Any, at: int, sizes: Any, row: int, transfer: int, table: Any, census: Any, ahead: Any, mixed: Any
+) -> int:
+    """Pack the names of a row and fetch their places in the table; returns where the text goes on."""
+    for end in range(ENDS):
+        size = np.int64(sizes[ENDS * row + end])
+        if size == 0:
+            continue
+        kind = ACCOUNT if end == 0 else DEVICE if end == 2 else IP
+        if end == 1:
+            kind = PAYEE if transfer else MERCHANT
+        i = ENDS * (row % AHEAD) + end
+        read_name(text, at, size, kind, ahead[i])
+        mixed[i] = hash_name(ahead[i])
+        prefetch(table, np.int64(mixed[i] & np.uint64(census[2] - 1)), 0)
+        at += size
+    return at
+
+
+@kernel
+def _look_ahead(sizes: Any, row: int, names: Any, table: Any, census: Any, mixed: Any) -> None:
+    for end in range(ENDS):
+        if sizes[ENDS * row + end] > 0:
+            number = table[mixed[ENDS * (row % AHEAD) + end] & np.uint64(census[2] - 1)]
+            if number > 0:
+                prefetch(names, WORDS * (number - 1), 0)
+
+
+@kernel
+def _add(name: Any, mixed: int, nodes: Any, names: Any, table: Any, free: Any, census: Any) -> int:
     if 4 * (census[0] - census[1] + 1) > 3 * census[2]:
         census[2] *= 2
         rebuild_table(names, table, census)
@@ -143,28 +189,30 @@ def _add(
         census[0] += 1
     for w in range(WORDS):
         names[number, w] = name[w]
-    table[find_name(names, table, census, name)] = number + 1
+    table[find_name(names, table, census, name, mixed)] = number + 1
+    kind = np.int64(name[3] >> KIND_SHIFT)
     node = nodes[number]
     node.kind = kind
-    node.alive = 1
-    node.hash = _crc32(text, start, size)
+    node.hash = _crc32(name)
     if kind in (ACCOUNT, PAYEE):
-        _link_twin(name, kind, number, nodes, names, table, census)
+        _link_twin(name, number, nodes, names, table, census)
+    return number
 
 
 @kernel
-def _crc32(text: Any, start: int, size: int) -> int:
+def _crc32(name: Any) -> int:
     value = np.uint32(0xFFFFFFFF)
-    for i in range(start, start + size):
-        value = CRC_TABLE[(value ^ np.uint32(text[i])) & np.uint32(255)] ^ (value >> np.uint32(8))
+    for i in range(np.int64((name[3] >> LENGTH_SHIFT) & LENGTH_MASK)):
+        byte = np.uint32((name[i // 8] >> np.uint64(8 * (i % 8))) & np.uint64(255))
+        value = CRC_TABLE[(value ^ byte) & np.uint32(255)] ^ (value >> np.uint32(8))
     return value ^ np.uint32(0xFFFFFFFF)
 
 
 @kernel
-def _link_twin(name: Any, kind: int, number: int, nodes: Any, names: Any, table: Any, census: Any) -> None:
+def _link_twin(name: Any, number: int, nodes: Any, names: Any, table: Any, census: Any) -> None:
     twin = name.copy()
     twin[3] ^= np.uint64(ACCOUNT ^ PAYEE) << KIND_SHIFT
-    other = table[find_name(names, table, census, twin)] - 1
+    other = table[find_name(names, table, census, twin, hash_name(twin))] - 1
     if other >= 0:
         nodes[number].twin = other + 1
         nodes[other].twin = number + 1

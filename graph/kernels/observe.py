@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from fraud.compiled import kernel
+from fraud.intrinsics import borrow, prefetch
 from graph.kernels.describe import (
     ROLE_WIDTH,
     TABULAR_WIDTH,
-    is_transfer,
     typical_amount,
     write_flow,
     write_habit,
@@ -29,6 +29,7 @@ from graph.kernels.describe import (
 )
 from graph.kernels.labels import EXPLAINED, label_add, to_seconds
 from graph.kernels.messages import (
+    STATE_WIDTH,
     clear_ages,
     clear_messages,
     copy_messages,
@@ -38,10 +39,10 @@ from graph.kernels.messages import (
     write_state,
     write_transaction,
 )
-from graph.kernels.pairs import pair_add, pair_find
+from graph.kernels.pairs import pair_add, pair_find, pair_prefetch
 from graph.kernels.takeover import learn_takeover, write_takeover
-from graph.kernels.windows import fade, fades, window_add
-from graph.layout import DAY, HALF_LIVES
+from graph.kernels.windows import buckets_at, window_add
+from graph.layout import DAY, NODE
 from graph.observation import MESSAGE_WIDTH
 
 CAP = 2.2
@@ -55,6 +56,14 @@ UNUSUAL_GAP = 14 * 86_400
 """Seconds without unusual amounts that end a bout of them."""
 
 YOUNG = 30 * DAY
+
+SCRATCH_BYTES = 212 + 4 * MESSAGE_WIDTH
+"""Four buckets of the event's time, what is left of the decayed figures of its ends and pair, one window's figures, and
+the sums of the messages that both ends hold."""
+
+NODE_BYTES = NODE.itemsize
+LINE = 64
+"""Bytes of a cache line."""
 
 
 @kernel
@@ -81,16 +90,36 @@ def observe_rows(
     ``counters``: [transactions so far, pairs held]; ``population``: [transactions, mean capped amount]. The slot
     arrays may have zero rows: then only ages and serials, the compact form for training, are written.
     """
-    scratch = np.zeros((2, MESSAGE_WIDTH), dtype=np.int16)
+    features, self_message = borrow(features), borrow(self_message)
+    slot_message, slot_hop2, slot_hop2_count = (
+        borrow(slot_message),
+        borrow(slot_hop2),
+        borrow(slot_hop2_count),
+    )
+    slot_age, slot_serial = borrow(slot_age), borrow(slot_serial)
+    owner = np.zeros(SCRATCH_BYTES, dtype=np.uint8)
+    space = borrow(owner)
+    now = space[:32].view(np.int64)
+    left = space[32:192].view(np.float64).reshape(5, 4)
+    window = space[192:212].view(np.float32)
+    scratch = space[212:SCRATCH_BYTES].view(np.int16).reshape(2, MESSAGE_WIDTH)
     dense = len(slot_message) > 0
-    for i in range(len(events)):
+    for i in range(-2, len(events)):
+        if i + 2 < len(events):
+            _fetch_ends(events[i + 2], nodes, pairs, segments)
+        if i + 1 >= 0 and i + 1 < len(events):
+            _fetch_neighbours(events[i + 1], nodes)
+        if i < 0:
+            continue
         event = events[i]
         if event.kind == 1:
             _reveal(event, nodes, population)
             continue
-        at_target, at_device, at_ip = _places(pairs, segments, event)
-        _describe(event, nodes, pairs, population[1], at_target, at_device, at_ip, features[row])
-        _gather(event, nodes, pairs, at_target, self_message[row])
+        buckets_at(event.time, now)
+        log_amount = math.log1p(event.amount)
+        places = _places(pairs, segments, event)
+        _describe(event, log_amount, nodes, pairs, population[1], places, now, left, window, features[row])
+        _gather(event, log_amount, nodes, pairs, places[0], features[row], self_message[row])
         for role in range(4):
             ends[row, role] = event.ends[role]
             held = 0
@@ -107,9 +136,43 @@ def observe_rows(
                 clear_messages(
                     held, slot_message[row, role], slot_hop2[row, role], slot_hop2_count[row, role]
                 )
-        _insert(event, nodes, pairs, segments, counters, population, self_message[row], scratch)
+        _insert(
+            event,
+            log_amount,
+            nodes,
+            pairs,
+            segments,
+            counters,
+            population,
+            now,
+            left,
+            self_message[row],
+            scratch,
+        )
         row += 1
+    owner[0] = 0  # named last, and so alive until here
     return row
+
+
+@kernel
+def _fetch_ends(event: Any, nodes: Any, pairs: Any, segments: Any) -> None:
+    """Have the records of a coming event fetched."""
+    for role in range(4):
+        if event.ends[role] >= 0:
+            for offset in range(0, NODE_BYTES, LINE):
+                prefetch(nodes, event.ends[role], offset)
+            if role > 0:
+                pair_prefetch(pairs, segments, event.ends[0], event.ends[role])
+
+
+@kernel
+def _fetch_neighbours(event: Any, nodes: Any) -> None:
+    """Have fetched what tells the label risk of a coming event's neighbours."""
+    for role in range(4):
+        if event.ends[role] >= 0:
+            node = nodes[event.ends[role]]
+            for k in range(node.slot_count):
+                prefetch(nodes, node.slot_other[k], 0)
 
 
 @kernel
@@ -124,45 +187,55 @@ def _places(pairs: Any, segments: Any, event: Any) -> tuple[int, int, int]:
 @kernel
 def _describe(
     event: Any,
+    log_amount: float,
     nodes: Any,
     pairs: Any,
     population: float,
-    at_target: int,
-    at_device: int,
-    at_ip: int,
+    places: tuple[int, int, int],
+    now: Any,
+    left: Any,
+    window: Any,
     out: Any,
 ) -> None:
-    j = write_tabular(event, is_transfer(nodes, event), out)
+    j = write_tabular(event, log_amount, out)
     for role in range(4):
-        j = write_role(nodes, event.ends[role], event.time, out, j)
+        j = write_role(nodes, event.ends[role], event.time, now, left[role], out, j)
     account = nodes[event.ends[0]]
     prior = population if population > 0.0 else np.nan
     typical = typical_amount(account, prior)
-    j = write_habit(account, event.time, typical, out[TABULAR_WIDTH + 13], out[TABULAR_WIDTH + 18], out, j)
+    j = write_habit(
+        account, event.time, typical, out[TABULAR_WIDTH + 13], out[TABULAR_WIDTH + 18], left[0], out, j
+    )
     inflow = write_takeover(account, event.amount, event.time, prior, out, j)
-    j = write_flow(nodes, event.ends[0], event.time, out, inflow)
+    j = write_flow(nodes, event.ends[0], event.time, now, window, out, inflow)
     out[j] = out[TABULAR_WIDTH + 6] / (out[inflow + 1] + 1.0)
-    j = write_flow(nodes, event.ends[1], event.time, out, j + 1)
+    j = write_flow(nodes, event.ends[1], event.time, now, window, out, j + 1)
     j = write_target_mix(nodes, event, out, j)
-    j = write_ratios(nodes, event, typical, prior, TABULAR_WIDTH, TABULAR_WIDTH + ROLE_WIDTH, out, j)
-    j = write_pair(pairs, at_target, event, out, j)
-    j = write_link(pairs, at_device, event.time, out, j)
-    j = write_link(pairs, at_ip, event.time, out, j)
+    j = write_ratios(
+        nodes, event, log_amount, typical, prior, TABULAR_WIDTH, TABULAR_WIDTH + ROLE_WIDTH, out, j
+    )
+    j = write_pair(pairs, places[0], event, left[4], out, j)
+    j = write_link(pairs, places[1], event.time, out, j)
+    j = write_link(pairs, places[2], event.time, out, j)
     write_places(nodes, event, out, j)
 
 
 @kernel
-def _gather(event: Any, nodes: Any, pairs: Any, at_target: int, messages: Any) -> None:
+def _gather(
+    event: Any, log_amount: float, nodes: Any, pairs: Any, at_target: int, features: Any, messages: Any
+) -> None:
     """Write the message that each end leaves with this transaction."""
     account = nodes[event.ends[0]]
-    log_amount = math.log1p(event.amount)
     log_ratio = log_amount - account.log_mean if account.count > 0 else 0.0
     is_new = pairs[at_target].left == 0
     device_accounts = max(nodes[event.ends[2]].degree[0], 0) if event.ends[2] >= 0 else 0
+    write_transaction(event.time, log_amount, log_ratio, is_new, device_accounts, messages[0])
     for role in range(4):
         if event.ends[role] >= 0:
-            write_state(nodes[event.ends[role]], event.time, messages[role])
-            write_transaction(event.time, log_amount, log_ratio, is_new, device_accounts, messages[role])
+            window = features[TABULAR_WIDTH + role * ROLE_WIDTH :]
+            write_state(nodes[event.ends[role]], event.time, window, messages[role])
+            for d in range(STATE_WIDTH, MESSAGE_WIDTH):
+                messages[role, d] = messages[0, d]
         else:
             for d in range(MESSAGE_WIDTH):
                 messages[role, d] = 0
@@ -171,11 +244,14 @@ def _gather(event: Any, nodes: Any, pairs: Any, at_target: int, messages: Any) -
 @kernel
 def _insert(
     event: Any,
+    log_amount: float,
     nodes: Any,
     pairs: Any,
     segments: Any,
     counters: Any,
     population: Any,
+    now: Any,
+    left: Any,
     messages: Any,
     scratch: Any,
 ) -> None:
@@ -186,14 +262,16 @@ def _insert(
     is_young = account.count == 0 or event.time - account.first_seen < YOUNG
     from_account = sum_messages(account, scratch[0])
     from_target = sum_messages(nodes[event.ends[1]], scratch[1])
-    new_target = _touch_pairs(event, nodes, pairs, segments, counters)
+    new_target = _touch_pairs(event, nodes, pairs, segments, counters, left[4])
     is_shared = event.ends[2] >= 0 and nodes[event.ends[2]].degree[0] > 1
     unusual = _learn_habit(account, event, population)
     for role in range(4):
         if event.ends[role] >= 0:
             node = nodes[event.ends[role]]
             other = nodes[event.ends[1]].hash if role == 0 else account.hash
-            _touch_node(node, event, serial, other, new_target, is_shared, is_young)
+            _touch_node(
+                node, event, log_amount, now, left[role], serial, other, new_target, is_shared, is_young
+            )
     _note_unusual(account, event.time, unusual)
     push_slot(account, event.ends[1], event.time, serial + 1, messages[1], scratch[1], from_target)
     for role in range(1, 4):
@@ -204,8 +282,11 @@ def _insert(
 
 
 @kernel
-def _touch_pairs(event: Any, nodes: Any, pairs: Any, segments: Any, counters: Any) -> bool:
-    """Count the transaction for its three pairs; returns whether account and target are new to each other."""
+def _touch_pairs(event: Any, nodes: Any, pairs: Any, segments: Any, counters: Any, left: Any) -> bool:
+    """Count the transaction for its three pairs; returns whether account and target are new to each other.
+
+    Only these two keep decayed figures, of which ``left`` is what is left.
+    """
     number = event.ends[0]
     is_new_target = False
     for relation in range(3):
@@ -220,9 +301,9 @@ def _touch_pairs(event: Any, nodes: Any, pairs: Any, segments: Any, counters: An
             nodes[other].degree[0] += 1
             is_new_target = is_new_target or relation == 0
         pair = pairs[place]
-        elapsed = event.time - pair.last if pair.count > 0 else 0
-        for tier in range(4):
-            pair.decay[tier] = pair.decay[tier] * fade(HALF_LIVES[tier], elapsed) + 1.0
+        if relation == 0:
+            for tier in range(4):
+                pair.decay[tier] = pair.decay[tier] * left[tier] + 1.0
         pair.last = max(pair.last, event.time)
         pair.count += 1
         pair.sum += np.float32(event.amount)
@@ -271,13 +352,22 @@ def _reveal(event: Any, nodes: Any, population: Any) -> None:
 
 @kernel
 def _touch_node(
-    node: Any, event: Any, serial: int, other_hash: int, new_pair: bool, is_shared: bool, is_young: bool
+    node: Any,
+    event: Any,
+    log_amount: float,
+    now: Any,
+    left: Any,
+    serial: int,
+    other_hash: int,
+    new_pair: bool,
+    is_shared: bool,
+    is_young: bool,
 ) -> None:
     if node.count == 0:
         node.born = serial
         node.first_seen = event.time
         node.last_seen = event.time
-    _fade_node(node, event.time - node.last_seen)
+    _fade_node(node, left)
     for tier in range(4):
         node.decay[tier] += np.float32(1.0)
     if new_pair:
@@ -288,15 +378,13 @@ def _touch_node(
     if is_young:
         node.young_decay += np.float32(1.0)
     node.last_seen = max(node.last_seen, event.time)
-    _learn_amount(node, math.log1p(event.amount))
+    _learn_amount(node, log_amount)
     _learn_place(node, event)
-    window_add(node, event.time, event.amount, other_hash)
+    window_add(node, now, event.amount, other_hash)
 
 
 @kernel
-def _fade_node(node: Any, elapsed: int) -> None:
-    left = np.empty(4, dtype=np.float64)
-    fades(elapsed, left)
+def _fade_node(node: Any, left: Any) -> None:
     for tier in range(4):
         node.decay[tier] *= left[tier]
     node.new_pair_decay[0] *= left[1]

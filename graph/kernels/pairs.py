@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from fraud.compiled import kernel
+from fraud.intrinsics import prefetch
 from graph.layout import DEVICE, IP
 
 EMPTY = 0
@@ -28,6 +29,15 @@ def pair_hash(left: int, right: int) -> int:
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))
+
+
+@kernel
+def pair_prefetch(pairs: Any, segments: Any, left: int, right: int) -> None:
+    """Have the place where the search for a pair begins fetched."""
+    mixed = pair_hash(left, right)
+    segment = np.int64(mixed >> SEGMENT_SHIFT)
+    at = ((mixed & np.uint64(0xFFFFFFFF)) * np.uint64(segments[segment, 0])) >> np.uint64(32)
+    prefetch(pairs, segment * (len(pairs) // SEGMENTS) + np.int64(at), 0)
 
 
 @kernel

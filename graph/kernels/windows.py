@@ -18,21 +18,31 @@ LINEAR_COUNT = np.array([32.0 * math.log(32.0 / max(zeros, 0.5)) for zeros in ra
 
 @kernel
 def popcount(bits: int) -> int:
-    """Set bits of an unsigned 32-bit number."""
+    """Set bits of an unsigned number; LLVM makes one instruction of it."""
     v = np.uint64(bits)
-    v = v - ((v >> np.uint64(1)) & np.uint64(0x55555555))
-    v = (v & np.uint64(0x33333333)) + ((v >> np.uint64(2)) & np.uint64(0x33333333))
-    v = (v + (v >> np.uint64(4))) & np.uint64(0x0F0F0F0F)
-    return np.int64(((v * np.uint64(0x01010101)) & np.uint64(0xFFFFFFFF)) >> np.uint64(24))
+    v = v - ((v >> np.uint64(1)) & np.uint64(0x5555555555555555))
+    v = (v & np.uint64(0x3333333333333333)) + ((v >> np.uint64(2)) & np.uint64(0x3333333333333333))
+    v = (v + (v >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return np.int64((v * np.uint64(0x0101010101010101)) >> np.uint64(56))
 
 
 @kernel
-def window_add(node: Any, time: int, amount: float, other_hash: int) -> None:
-    """Count one transaction in every window; one older than a whole window leaves that window alone."""
+def buckets_at(time: int, now: Any) -> None:
+    """Number of the bucket that holds ``time``, for each window, into ``now`` [4]."""
+    for tier in range(4):
+        now[tier] = time // BUCKET_WIDTH[tier]
+
+
+@kernel
+def window_add(node: Any, now: Any, amount: float, other_hash: int) -> None:
+    """Count one transaction in the buckets ``now`` [4] of the windows.
+
+    One older than a whole window leaves that window alone.
+    """
     bit = np.uint32(1) << np.uint32(other_hash & 31)
     for tier in range(4):
         size = BUCKETS[tier]
-        bucket = time // BUCKET_WIDTH[tier]
+        bucket = now[tier]
         epoch = np.int64(node.epoch[tier])
         if bucket > epoch:
             for fresh in range(max(epoch + 1, bucket - size + 1), bucket + 1):
@@ -52,23 +62,32 @@ def window_add(node: Any, time: int, amount: float, other_hash: int) -> None:
 
 
 @kernel
-def window_read(node: Any, tier: int, time: int) -> tuple[int, float, float, float]:
-    """Count, sum, maximum and estimated distinct others of one window as of ``time``."""
+def window_write(node: Any, tier: int, now: int, out: Any, j: int) -> int:
+    """Count, sum, mean, maximum and estimated distinct others of one window up to bucket ``now``.
+
+    Returns the next column.
+    """
     size = BUCKETS[tier]
-    now = time // BUCKET_WIDTH[tier]
     epoch = np.int64(node.epoch[tier])
+    first = max(now, epoch) - size + 1
+    start, end = OFFSET[tier], OFFSET[tier] + size
+    at = start + first % size
     count = np.int64(0)
     total = np.float32(0.0)
     largest = np.float32(0.0)
     bits = np.uint32(0)
-    for bucket in range(max(now, epoch) - size + 1, min(now, epoch) + 1):
-        if bucket > now - size:
-            at = OFFSET[tier] + bucket % size
-            count += node.bucket_count[at]
-            total += node.bucket_sum[at]
-            largest = max(largest, node.bucket_max[at])
-            bits |= node.bucket_bits[at]
-    return count, total, largest, LINEAR_COUNT[32 - popcount(bits)]
+    for _ in range(first, min(now, epoch) + 1):
+        count += node.bucket_count[at]
+        total += node.bucket_sum[at]
+        largest = max(largest, node.bucket_max[at])
+        bits |= node.bucket_bits[at]
+        at = at + 1 if at + 1 < end else start
+    out[j] = count
+    out[j + 1] = total
+    out[j + 2] = total / count if count > 0 else np.nan
+    out[j + 3] = largest
+    out[j + 4] = LINEAR_COUNT[32 - popcount(bits)]
+    return j + 5
 
 
 @kernel
