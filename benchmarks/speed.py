@@ -1,0 +1,298 @@
+"""The whole path, JSON to score: events a second, microseconds by stage, latency and memory, beside stock parts.
+
+Run as ``python -m benchmarks.speed``; prints tables and puts them into RESULTS.md. All sides run in this process, on
+one pinned core unless said otherwise, on the same payments.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import queue
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from benchmarks.results import machine, write_section
+from benchmarks.stock_parts import Given, NetworkxParts, PygParts
+from benchmarks.whole_path import MEASURED, SIZES, Made, WholePath, make
+from fraud.errors import RingfenceError
+from graph.observation import Observation
+from models.scorer import Scores
+
+BATCHES = (1, 32, 256, 1024)
+REPEATS = 6
+OURS = {1: 5_000, 32: 10_000, 256: 10_000, 1024: 10_000}
+"""Payments a repeat, by batch size."""
+PYG = {1: 100, 32: 960, 256: 2_560, 1024: 4_096}
+NETWORKX = {1: 20, 32: 64, 256: 256}
+RECENT = 60_000
+"""Payments in the networkx graph: more of them would not fit beside the rest."""
+
+STAGES = ("decode, tokenise", "state", "network", "trees")
+OFFERED = (2_000, 20_000)
+SECONDS = 2.0
+TURNS = 5
+LARGEST_BATCH = 1_024
+HANDOVERS = 4
+"""Batches that may wait between the two threads."""
+
+BARS = {"rate": 50_000.0, "ratio": 4.0, "ratio one by one": 30.0, "p99": 2.0, "memory": 1_500.0}
+
+Rates = dict[int, float]
+
+
+@dataclass
+class Run:
+    """Figures of our path at one batch size."""
+
+    rates: list[float] = field(default_factory=list)
+    stages: list[list[float]] = field(default_factory=list)
+    """µs an event of each stage, a list a repeat"""
+    scores: list[Scores] = field(default_factory=list)
+    seen: list[Observation] = field(default_factory=list)
+
+
+def main() -> None:
+    """Measure, print and record; raises RingfenceError where scores depend on the batch."""
+    cores = sorted(os.sched_getaffinity(0))
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        made = make(Path(folder))
+        os.sched_setaffinity(0, {cores[-1]})
+        gc.collect()
+        gc.freeze()
+        runs = {size: _measure(made, size) for size in BATCHES}
+        _check_bits(runs)
+        given = _given(runs[256].seen)
+        pyg, networkx = _peers(made, given)
+        latency = {offered: _latency(made, offered) for offered in OFFERED}
+        both = {size: _two_threads(made, size, cores) for size in BATCHES[1:]} if len(cores) > 1 else {}
+    text = _report(made, runs, pyg, networkx, latency, both)
+    print(text)
+    write_section("speed", text)
+
+
+def _measure(made: Made, size: int) -> Run:
+    path, run = made.path(), Run()
+    path.run(made.lines[:1])
+    for repeat in range(REPEATS):
+        first = 1 + repeat * OURS[size]
+        spent = np.zeros(len(STAGES))
+        for start in range(first, first + OURS[size], size):
+            spent += _staged(path, made.lines[start : min(start + size, first + OURS[size])], run)
+        run.rates.append(OURS[size] / float(spent[[0, 1, 3]].sum()))
+        spent[3] -= spent[2]
+        run.stages.append((spent / OURS[size] * 1e6).tolist())
+    return run
+
+
+def _staged(path: WholePath, lines: Sequence[bytes], run: Run) -> NDArray[np.float64]:
+    """Seconds by stage; the last holds network and trees, the network by itself is run a second time."""
+    clock = time.perf_counter
+    begin = clock()
+    events = path.decode(lines)
+    decoded = clock()
+    seen = path.observe(events)
+    observed = clock()
+    scores = path.score(seen)
+    scored = clock()
+    path.sage.embed(seen)
+    embedded = clock()
+    run.scores.append(scores)
+    run.seen.append(seen)
+    return np.array([decoded - begin, observed - decoded, embedded - scored, scored - observed])
+
+
+def _check_bits(runs: dict[int, Run]) -> None:
+    """Margins and scores must be the same to the last bit, however the stream was cut."""
+    for name in ("margin", "score"):
+        whole = {size: np.concatenate([getattr(x, name) for x in run.scores]) for size, run in runs.items()}
+        for size, column in whole.items():
+            shared = min(len(column), len(whole[256]))
+            if column[:shared].tobytes() != whole[256][:shared].tobytes():
+                raise RingfenceError(f"{name}: differs between batches of {size} and of 256")
+
+
+def _given(seen: list[Observation]) -> Given:
+    return Given(
+        np.concatenate([part.features for part in seen]), np.concatenate([part.self_message for part in seen])
+    )
+
+
+def _peers(made: Made, given: Given) -> tuple[Rates, Rates]:
+    path = made.path()
+    path.booster.set_param({"nthread": 1})
+    warm = len(made.frame) - MEASURED
+    pyg = PygParts(made.frame, path.booster, given, slice(0, warm))
+    rates = {size: _peer_rate(pyg.run, made.lines[1:], size, PYG[size]) for size in BATCHES}
+    networkx = NetworkxParts(made.frame, path.booster, given, slice(warm - RECENT, warm))
+    return rates, {size: _peer_rate(networkx.run, made.lines[1:], size, n) for size, n in NETWORKX.items()}
+
+
+def _peer_rate(
+    run: Callable[[Sequence[bytes], int], object], lines: Sequence[bytes], size: int, events: int
+) -> float:
+    rates = []
+    for repeat in range(REPEATS):
+        first = repeat * events
+        begin = time.perf_counter()
+        for start in range(first, first + events, size):
+            run(lines[start : start + size], start)
+        rates.append(events / (time.perf_counter() - begin))
+    return statistics.median(rates)
+
+
+def _latency(made: Made, offered: int) -> tuple[float, float, float]:
+    """Milliseconds from arrival to score, p50 and p99, and the mean batch: medians over turns on the warm state."""
+    turns = [_serve(made.path(), made.lines, offered, turn) for turn in range(TURNS)]
+    p50, p99, mean = (statistics.median(column) for column in zip(*turns, strict=True))
+    return p50, p99, mean
+
+
+def _serve(path: WholePath, lines: Sequence[bytes], offered: int, seed: int) -> tuple[float, float, float]:
+    """Poisson arrivals on the real clock; whoever has arrived makes the next batch, no one is waited for."""
+    path.run(lines[:LARGEST_BATCH])
+    n = int(offered * SECONDS)
+    due = np.cumsum(np.random.default_rng(seed).exponential(1.0 / offered, n))
+    done = np.empty(n)
+    batches = served = 0
+    begin = time.perf_counter()
+    while served < n:
+        now = time.perf_counter() - begin
+        arrived = int(np.searchsorted(due, now, side="right"))
+        if arrived == served:
+            continue
+        stop = min(arrived, served + LARGEST_BATCH)
+        path.run(lines[LARGEST_BATCH + served : LARGEST_BATCH + stop])
+        done[served:stop] = time.perf_counter() - begin
+        served = stop
+        batches += 1
+    p50, p99 = np.percentile((done - due) * 1e3, [50, 99])
+    return float(p50), float(p99), n / batches
+
+
+def _two_threads(made: Made, size: int, cores: list[int]) -> float:
+    """Events a second with decode and state on one core, network and trees on another."""
+    path = made.path()
+    path.run(made.lines[:1])
+    waiting: queue.Queue[Observation | None] = queue.Queue(HANDOVERS)
+    finished: list[float] = []
+
+    def score() -> None:
+        os.sched_setaffinity(0, {cores[0]})
+        while (seen := waiting.get()) is not None:
+            path.score(seen)
+            finished.append(time.perf_counter())
+
+    scorer = threading.Thread(target=score)
+    scorer.start()
+    events = OURS[size] // size * size
+    for start in range(1, 1 + REPEATS * events, size):
+        waiting.put(path.observe(path.decode(made.lines[start : start + size])))
+    waiting.put(None)
+    scorer.join()
+    each = events // size
+    ends = finished[each - 1 :: each]
+    return statistics.median(events / (b - a) for a, b in zip(ends, ends[1:], strict=False))
+
+
+def _report(
+    made: Made,
+    runs: dict[int, Run],
+    pyg: Rates,
+    networkx: Rates,
+    latency: dict[int, tuple[float, float, float]],
+    both: Rates,
+) -> str:
+    ours = {size: statistics.median(run.rates) for size, run in runs.items()}
+    memory = made.memory
+    counted, resident = memory.counted / memory.nodes, memory.resident / memory.nodes
+    bars = [
+        ("events/s at batch 256, one core", ours[256], "≥", BARS["rate"]),
+        ("times PyG parts at batch 256", ours[256] / pyg[256], "≥", BARS["ratio"]),
+        ("times PyG parts one by one", ours[1] / pyg[1], "≥", BARS["ratio one by one"]),
+        ("ms p99 at 20,000 events/s", latency[20_000][1], "≤", BARS["p99"]),
+        ("bytes a node, resident", resident, "≤", BARS["memory"]),
+    ]
+    return "\n".join(
+        [
+            "## Speed of the whole path",
+            "",
+            f"{datetime.now(UTC):%Y-%m-%d}. JSON bytes → checked payment → tokens → state and "
+            "features → GraphSAGE → 300 trees of depth 6 → calibrated score and decision, in one process. "
+            f"{SIZES.payments:,} payments, {SIZES.accounts:,} accounts, {SIZES.merchants:,} merchants, "
+            f"{SIZES.devices:,} devices; all but the last {MEASURED:,} warm the state "
+            f"({memory.nodes:,} nodes, {memory.pairs:,} pairs when memory was read). Medians of {REPEATS} repeats "
+            f"({TURNS} of latency), one pinned core unless said. Margins and scores bitwise equal at all batch sizes. ",
+            f"{machine('numpy', 'numba', 'torch', 'torch-geometric', 'xgboost')}. `python -m benchmarks.speed`",
+            "",
+            "The peers are given the tabular features and the messages for nothing, decode with msgspec, check and "
+            "tokenise nothing, and share one pair of layers among all kinds of nodes: a smaller network than ours.",
+            "",
+            "| events/s | " + " | ".join(f"batch {size:,}" for size in BATCHES) + " |",
+            "|---|" + "---:|" * len(BATCHES),
+            _row("Ringfence, one core", ours),
+            _row("Ringfence, two cores (decode and state, network and trees)", both),
+            _row("LastNeighborLoader, PyG eager, XGBoost", pyg),
+            _row("networkx, PyG eager, XGBoost", networkx),
+            _row("Ringfence to PyG parts", {size: ours[size] / pyg[size] for size in pyg}, "{:.1f}×"),
+            _row(
+                "Ringfence to networkx", {size: ours[size] / networkx[size] for size in networkx}, "{:.0f}×"
+            ),
+            "",
+            "| µs an event | " + " | ".join(f"batch {size:,}" for size in BATCHES) + " |",
+            "|---|" + "---:|" * len(BATCHES),
+            *(
+                _row(
+                    stage,
+                    {
+                        size: statistics.median(column[i] for column in run.stages)
+                        for size, run in runs.items()
+                    },
+                    "{:.2f}",
+                )
+                for i, stage in enumerate(STAGES)
+            ),
+            "",
+            "| offered events/s (Poisson) | p50 ms | p99 ms | mean batch |",
+            "|---:|---:|---:|---:|",
+            *(
+                f"| {offered:,} | {p50:.3f} | {p99:.3f} | {mean:.1f} |"
+                for offered, (p50, p99, mean) in latency.items()
+            ),
+            "",
+            f"Memory: {counted:,.0f} bytes a node by the graph's own count (names and pairs included), "
+            f"{resident:,.0f} by the peak growth of the process.",
+            "",
+            "| bar | measured | wanted | |",
+            "|---|---:|---:|---|",
+            *(
+                f"| {name} | {value:,.1f} | {sign} {bar:,.0f} | "
+                f"{'met' if (value >= bar if sign == '≥' else value <= bar) else 'NOT MET'} |"
+                for name, value, sign, bar in bars
+            ),
+        ]
+    )
+
+
+def _row(name: str, values: Rates, form: str = "{:,.0f}") -> str:
+    return (
+        f"| {name} | "
+        + " | ".join(form.format(values[size]) if size in values else "–" for size in BATCHES)
+        + " |"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
