@@ -2,8 +2,8 @@
 
 A transaction that the scorer finds suspicious leaves its account's mark on everything it touches: device, address,
 merchant, counterparty. A thing *ties* the accounts that marked it once they are a telling share of all who use it; the
-terminal of a busy shop or a family's router, marked by one of many, ties nobody. Tied accounts are joined into rings
-by majority: a tie whose accounts mostly belong to a ring brings the others in, and rings merge only when one tie holds a
+terminal of a busy shop or a family's router, marked by one of many, ties nobody. Tied accounts are joined into rings by
+majority: a tie whose accounts mostly belong to a ring brings the others in, and rings merge only when one tie holds a
 majority of the smaller; one common account is a bridge and no more. When rings merge, the older identity lives on.
 """
 
