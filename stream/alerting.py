@@ -78,6 +78,8 @@ class _AccountCase:
     version: int = 0
     raised_money: float = 0.0
     score: float = 0.0
+    reasons: tuple[Reason, ...] = ()
+    """Of its highest-scored transaction: what tells most, not what came last."""
     evidence: dict[str, float] = field(default_factory=dict)
 
 
@@ -132,13 +134,14 @@ class AlertDesk:
             return ()
         case = self._cases.setdefault(account, _AccountCase(time))
         case.evidence[transaction_id] = amount
-        case.score = max(case.score, score)
+        if score > case.score:
+            case.score, case.reasons = score, reasons
         money = sum(case.evidence.values())
         if case.version and money < GROWTH * case.raised_money:
             return ()
         case.version += 1
         case.raised_money = money
-        return (self._account_alert(account, case, time, reasons),)
+        return (self._account_alert(account, case, time, case.reasons),)
 
     def _account_alert(
         self, account: str, case: _AccountCase, time: int, reasons: tuple[Reason, ...]
