@@ -43,7 +43,7 @@ class BoosterConfig(BaseModel):
     gamma: float = Field(default=0.0, ge=0)
     max_delta_step: float = Field(default=2.0, ge=0)
     """Bounds a leaf's step: frauds are rare, and one of them must not throw a leaf far out. 0 is no bound."""
-    imbalance: Literal["none", "root", "balanced"] = "root"
+    imbalance: Literal["none", "root", "balanced"] = "none"
     """Weight of a fraud: 1, or the square root of genuine per fraud, or genuine per fraud. Calibration undoes it."""
     tree_method: Literal["hist", "exact", "approx"] = "hist"
     max_bin: int = Field(default=256, ge=2)
