@@ -1,9 +1,9 @@
 """The same job on parts as they come: PyG's ``LastNeighborLoader`` or networkx, PyG eager, XGBoost.
 
 Both peers are given for nothing what they have no part for: the tabular history features of every payment and the
-messages that its ends leave. They look up neighbours two hops out, eight at each, run GraphSAGE of our sizes (one
-pair of layers for all kinds of nodes, which is less work than ours) and score with the same booster. Rows of a batch
-do not see each other.
+messages that its ends leave. They look up neighbours two hops out, eight at each, run GraphSAGE of our sizes and score
+with the same booster. Rows of a batch do not see each other. Like ours, the network has a pair of layers for each of
+the four ends; with one pair for all of them, which a user may be content with, it is a smaller model.
 """
 
 from __future__ import annotations
@@ -56,36 +56,55 @@ class Given:
     """[n, 4, D]"""
 
 
-class _Network(nn.Module):
-    """Two layers of ``SAGEConv`` and the head of ``gnn.network.EdgeSage``."""
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """Neighbours of some nodes, two hops out."""
 
-    def __init__(self) -> None:
+    x: Tensor
+    """[far, D] messages of all nodes"""
+    outer: Tensor
+    """[2, edges] over ``x``"""
+    near: Tensor
+    """[near] places in ``x``"""
+    inner: Tensor
+    """[2, edges] over ``near``"""
+    ends: Tensor
+    """[n, …] places in ``near``"""
+
+
+class _Network(nn.Module):
+    """Two layers of ``SAGEConv`` an end (or one pair for all), and the head of ``gnn.network.EdgeSage``."""
+
+    def __init__(self, pairs: int) -> None:
         super().__init__()
-        self.first = SAGEConv(MESSAGE_WIDTH, HIDDEN, aggr="mean")
-        self.second = SAGEConv(HIDDEN, HIDDEN, aggr="mean")
+        self.first = nn.ModuleList(SAGEConv(MESSAGE_WIDTH, HIDDEN, aggr="mean") for _ in range(pairs))
+        self.second = nn.ModuleList(SAGEConv(HIDDEN, HIDDEN, aggr="mean") for _ in range(pairs))
         self.combine = nn.Linear(ENDS * HIDDEN, HIDDEN)
         self.project = nn.Linear(HIDDEN, EMBEDDING)
         self.classify = nn.Linear(EMBEDDING, 1)
 
-    def forward(
-        self, x: Tensor, outer: Tensor, inner_nodes: Tensor, inner: Tensor, ends: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Embedding [n, E] and logit [n, 1]; ``outer`` are edges over ``x``, ``inner`` over ``inner_nodes`` of it."""
-        hidden = self.first(x, outer).relu()[inner_nodes]
-        hidden = self.second(hidden, inner).relu()
-        embedding = functional.softsign(self.project(self.combine(hidden[ends].flatten(1)).relu()))
+    def forward(self, samples: Sequence[_Sample]) -> tuple[Tensor, Tensor]:
+        """Embedding [n, E] and logit [n, 1] from a sample for each pair of layers."""
+        ends = []
+        for first, second, sample in zip(self.first, self.second, samples, strict=True):
+            hidden = first(sample.x, sample.outer).relu()[sample.near]
+            ends.append(second(hidden, sample.inner).relu()[sample.ends].flatten(1))
+        embedding = functional.softsign(self.project(self.combine(torch.cat(ends, dim=1)).relu()))
         return embedding, self.classify(embedding)
 
 
 class _Parts:
     """What both peers share: names to numbers, node messages, network and booster."""
 
-    def __init__(self, frame: pd.DataFrame, booster: xgboost.Booster, given: Given, past: slice) -> None:
+    def __init__(
+        self, frame: pd.DataFrame, booster: xgboost.Booster, given: Given, past: slice, pairs: int = ENDS
+    ) -> None:
         torch.manual_seed(0)
+        self.pairs = pairs
         self.decoder = msgspec.json.Decoder(_Payment)
         self.booster = booster
         self.given = given
-        self.network = _Network().eval()
+        self.network = _Network(pairs).eval()
         self.numbers: dict[str, int] = {}
         columns = [
             frame["account_id"],
@@ -123,11 +142,20 @@ class _Parts:
 class PygParts(_Parts):
     """``LastNeighborLoader`` twice, PyG eager, XGBoost."""
 
-    def __init__(self, frame: pd.DataFrame, booster: xgboost.Booster, given: Given, past: slice) -> None:
-        super().__init__(frame, booster, given, past)
+    def __init__(
+        self, frame: pd.DataFrame, booster: xgboost.Booster, given: Given, past: slice, pairs: int = ENDS
+    ) -> None:
+        super().__init__(frame, booster, given, past, pairs)
         self.loader = LastNeighborLoader(len(self.x), size=FANOUT)
         for start in range(0, len(self.past), 10_000):
             self._insert(torch.from_numpy(self.past[start : start + 10_000]))
+
+    def _sample(self, ends: Tensor) -> _Sample:
+        near, inner, _ = self.loader(torch.unique(ends))
+        far, outer, _ = self.loader(near)
+        return _Sample(
+            self.x[far], outer, torch.searchsorted(far, near), inner, torch.searchsorted(near, ends)
+        )
 
     def _insert(self, ends: Tensor) -> None:
         self.loader.insert(ends[:, 0].repeat_interleave(ENDS - 1), ends[:, 1:].flatten())
@@ -136,10 +164,8 @@ class PygParts(_Parts):
     def run(self, lines: Sequence[bytes], first: int) -> NDArray[np.float32]:
         """Score a batch, then insert it; ``first`` is its first payment's place in ``given``."""
         ends = torch.from_numpy(self.decode(lines))
-        near, inner, _ = self.loader(torch.unique(ends))
-        far, outer, _ = self.loader(near)
         embedding, logit = self.network(
-            self.x[far], outer, torch.searchsorted(far, near), inner, torch.searchsorted(near, ends)
+            [self._sample(part.contiguous()) for part in ends.chunk(self.pairs, dim=1)]
         )
         score = self.finish(first, embedding, logit, ends)
         self._insert(ends)
@@ -175,23 +201,19 @@ class NetworkxParts(_Parts):
     def run(self, lines: Sequence[bytes], first: int) -> NDArray[np.float32]:
         """Score a batch, then insert it; ``first`` is its first payment's place in ``given``."""
         rows = self.decode(lines).tolist()
-        nodes = list(dict.fromkeys(end for row in rows for end in row))
-        for node in nodes:
-            self.graph.add_node(node)
-        near, inner = self._edges(nodes)
-        far, outer = self._edges(near)
-        place = {node: i for i, node in enumerate(near)}
-        embedding, logit = self.network(
-            self.x[far],
-            outer,
-            torch.arange(len(near)),
-            inner,
-            torch.tensor([[place[end] for end in row] for row in rows]),
-        )
+        embedding, logit = self.network([self._sample(list(ends)) for ends in zip(*rows, strict=True)])
         score = self.finish(first, embedding, logit, torch.tensor(rows))
         for row in rows:
             self._insert(row)
         return score
+
+    def _sample(self, ends: list[int]) -> _Sample:
+        self.graph.add_nodes_from(ends)
+        near, inner = self._edges(list(dict.fromkeys(ends)))
+        far, outer = self._edges(near)
+        place = {node: i for i, node in enumerate(near)}
+        at = torch.tensor([[place[end]] for end in ends])
+        return _Sample(self.x[far], outer, torch.arange(len(near)), inner, at)
 
 
 def _number(edge: tuple[int, int, int]) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +18,7 @@ from benchmarks.payments import Sizes, as_json, payments
 from data.timeline import Timeline
 from data.tokenise import tokenise_table
 from fraud.settings import CapacitySettings, CostSettings
-from fraud.tokens import Tokeniser
+from fraud.tokens import Tokeniser, TokenKind
 from fraud.transaction import Transaction, decode_many
 from gnn.neighbourhood import Neighbourhood
 from gnn.network import EdgeSage
@@ -41,7 +43,7 @@ MEASURED = 60_000
 FITTED = 40_000
 """The last warming payments, on whose features the booster is fitted."""
 
-CHUNK = 8_192
+CHUNK = 256
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 KEY = b"benchmark" * 4
 TREES, DEPTH = 300, 6
@@ -70,8 +72,8 @@ class Made:
     """Snapshot of the state before the first of ``lines``."""
     model: Path
     memory: Memory
-    recent: pd.DataFrame
-    """Identifiers, as senders write them, of the warming payments that a tokeniser would still remember."""
+    identifiers: dict[TokenKind, list[str]]
+    """Those of the warming payments, as senders write them, in the order of their last appearance."""
 
     def path(self) -> WholePath:
         """A fresh path on the warm state."""
@@ -89,9 +91,9 @@ class WholePath:
         self.sage = SageKernel(artefact.sage)
         self.booster = artefact.booster
         self.tokeniser = Tokeniser(KEY)
-        for kind, column in (("account", "account_id"), ("device", "device_id"), ("ip", "ip")):
-            for value in made.recent[column].dropna().tolist():
-                self.tokeniser.token(kind, value)  # type: ignore[arg-type]
+        for kind, values in made.identifiers.items():
+            for value in values:
+                self.tokeniser.token(kind, value)
 
     def decode(self, lines: Sequence[bytes]) -> Events:
         """Checked and tokenised events; rows that are no payments would be dropped here."""
@@ -117,38 +119,43 @@ def make(folder: Path) -> Made:
     warm = len(raw) - MEASURED
     lines = as_json(raw.iloc[warm:])
     frame = tokenise_table(raw, Tokeniser(KEY))
-    graph = OnlineGraph()
-    resident = _Growth()
     fitted = warm - FITTED
-    _feed(graph, frame.iloc[:fitted], resident)
-    memory = Memory(len(graph.index), int(graph.counters[1]), graph.memory(), resident.most)
+    # Compiled code and what a chunk needs are in memory before the state is measured.
+    _feed(OnlineGraph(), frame.iloc[:CHUNK])
+    graph = OnlineGraph()
+    grown = _feed(graph, frame.iloc[:fitted])
+    memory = Memory(len(graph.index), int(graph.counters[1]), graph.memory(), grown)
     parts = _observe_densely(graph, frame.iloc[fitted:warm])
     _fit(folder / "model", parts, frame.iloc[fitted:warm])
     snapshot.save(graph, folder / "state")
-    recent = raw.iloc[warm - FITTED : warm][["account_id", "device_id", "ip"]]
-    return Made(raw, lines, folder / "state", folder / "model", memory, recent)
+    return Made(raw, lines, folder / "state", folder / "model", memory, _identifiers(raw.iloc[:warm]))
 
 
-class _Growth:
-    """Largest resident size of the process seen so far, beyond that at the start."""
-
-    def __init__(self) -> None:
-        self.start = self._resident()
-        self.most = 0
-
-    def look(self) -> None:
-        self.most = max(self.most, self._resident() - self.start)
-
-    @staticmethod
-    def _resident() -> int:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+def _identifiers(frame: pd.DataFrame) -> dict[TokenKind, list[str]]:
+    columns: dict[TokenKind, list[str]] = {
+        "account": ["counterparty_id", "account_id"],
+        "device": ["device_id"],
+        "ip": ["ip"],
+    }
+    return {
+        kind: pd.concat([frame[name] for name in names]).dropna().drop_duplicates(keep="last").tolist()
+        for kind, names in columns.items()
+    }
 
 
-def _feed(graph: OnlineGraph, frame: pd.DataFrame, resident: _Growth) -> None:
-    source = FrameEvents(frame)
-    for chunk in Timeline(frame, chunk_rows=CHUNK):
+def _feed(graph: OnlineGraph, frame: pd.DataFrame) -> int:
+    """Take in payments and labels; returns the bytes by which the process grew at most."""
+    source, timeline = FrameEvents(frame), Timeline(frame, chunk_rows=CHUNK)
+    gc.collect()
+    before, most = _resident(), 0
+    for chunk in timeline:
         graph.observe(source.take(chunk.kind, chunk.row, chunk.time), neighbourhoods=False)
-        resident.look()
+        most = max(most, _resident() - before)
+    return most
+
+
+def _resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * mmap.PAGESIZE
 
 
 def _observe_densely(graph: OnlineGraph, frame: pd.DataFrame) -> list[Observation]:

@@ -160,6 +160,8 @@ def read_time(field: str, value: object) -> datetime | None:
         raise RecordError(
             field, f"is of type {kind}; write ISO-8601 such as {TIME_EXAMPLE} (a mapping file reads epochs)"
         )
+    if value.tzinfo is UTC:
+        return value
     if value.tzinfo is None:
         return value.replace(tzinfo=UTC)
     try:

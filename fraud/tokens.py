@@ -10,8 +10,7 @@ import hashlib
 import os
 import secrets
 import stat
-from collections.abc import Iterable
-from functools import lru_cache
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -28,6 +27,8 @@ KEY_FILE = "token.key"
 
 _PREFIXES: dict[str, str] = {"account": "a_", "device": "d_", "ip": "i_"}
 _REMEMBERED = 65_536
+"""Tokens in a generation of the memory; a token and its identifier take about 200 bytes."""
+
 _BLOCK = 64
 """Bytes of a SHA-256 block, to which HMAC pads its key (RFC 2104)."""
 
@@ -45,8 +46,7 @@ class Tokeniser:
         # The two halves of HMAC, with the key taken in once: copies of them cost a quarter of a whole HMAC.
         self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in padded))
         self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in padded))
-        # Payers come back: a remembered token costs a fiftieth of a computed one on the path of every event.
-        self._remembered = lru_cache(maxsize=_REMEMBERED)(self._compute)
+        self._tables = {kind: _Remembered(self, kind) for kind in _PREFIXES}
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Tokeniser:
@@ -65,9 +65,14 @@ class Tokeniser:
 
     def token(self, kind: TokenKind, value: str) -> str:
         """The token of one identifier."""
-        return self._remembered(kind, value)
+        return self._tables[kind][value]
 
-    def _compute(self, kind: TokenKind, value: str) -> str:
+    def table(self, kind: TokenKind) -> Mapping[str, str]:
+        """The tokens of all identifiers of a kind, to be looked up like a dictionary: the quickest way to many."""
+        return self._tables[kind]
+
+    def compute(self, kind: str, value: str) -> str:
+        """The token worked out afresh."""
         inner, outer = self._inner.copy(), self._outer.copy()
         inner.update(f"{kind}\0{value}".encode("utf-8", "surrogatepass"))
         outer.update(inner.digest())
@@ -77,9 +82,30 @@ class Tokeniser:
         """Tokens of a whole column in its order, each distinct identifier hashed once; None stays None."""
         column = list(values)
         known: dict[str | None, str | None] = {
-            value: self._compute(kind, value) for value in set(column) if value is not None
+            value: self.compute(kind, value) for value in set(column) if value is not None
         }
         return [known.get(value) for value in column]
+
+
+class _Remembered(dict[str, str]):
+    """Identifiers come back: a remembered token costs a tenth of a computed one on the path of every event.
+
+    Two generations: when the younger one is full, it becomes the older one, and what is asked for again moves back.
+    """
+
+    def __init__(self, tokeniser: Tokeniser, kind: str) -> None:
+        super().__init__()
+        self._tokeniser = tokeniser
+        self._kind = kind
+        self._older: dict[str, str] = {}
+
+    def __missing__(self, value: str) -> str:
+        token = self._older.pop(value, None) or self._tokeniser.compute(self._kind, value)
+        if len(self) >= _REMEMBERED:
+            self._older = dict(self)
+            self.clear()
+        self[value] = token
+        return token
 
 
 def _base32(digest: bytes) -> str:

@@ -45,7 +45,7 @@ DEFAULT_CURRENCY = "USD"
 _Text = Annotated[str, Meta(min_length=1, max_length=LONGEST_TEXT)]
 
 
-class Transaction(Struct, frozen=True, kw_only=True):
+class Transaction(Struct, frozen=True, kw_only=True, gc=False):
     """One payment, valid by the rules of ``check``; make one with ``parse`` or ``check``.
 
     ``account_id`` pays; a purchase names ``merchant_id``, a transfer ``counterparty_id``. ``event_time`` is in UTC,
@@ -67,7 +67,7 @@ class Transaction(Struct, frozen=True, kw_only=True):
     longitude: Annotated[float, Meta(ge=-180, le=180)] | None = None
 
 
-class _Wire(Transaction, frozen=True, kw_only=True):
+class _Wire(Transaction, frozen=True, kw_only=True, gc=False):
     """A transaction as JSON holds it, before its time is read."""
 
     event_time: Annotated[str, Meta(max_length=40)]  # type: ignore[assignment]

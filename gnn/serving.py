@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fraud.compiled import kernel
 from fraud.errors import InputError
+from fraud.intrinsics import borrow
 from gnn import layout as at
 from gnn.layout import EMBEDDING, HIDDEN
 from gnn.neighbourhood import EdgeTimeNeighbourhoods, Neighbourhoods
@@ -281,7 +282,11 @@ def _embed(
     embedding: NDArray[np.float32],
     logit: NDArray[np.float32],
 ) -> None:
-    scratch = np.empty(at.SCRATCH, np.float32)
+    self_message, slot_age, slot_count = borrow(self_message), borrow(slot_age), borrow(slot_count)
+    slot_message, slot_hop2, slot_hop2_count = borrow(slot_message), borrow(slot_hop2), borrow(slot_hop2_count)
+    weights, embedding = borrow(weights), borrow(embedding)
+    owner = np.empty(at.SCRATCH, np.float32)
+    scratch = borrow(owner)
     for row in range(len(self_message)):
         for role in range(_ROLES):
             block = role * at.ROLE_BLOCK
@@ -304,3 +309,4 @@ def _embed(
             _multiply_add(scratch, at.AT_END_INPUT, at.END_INPUTS, 1, weights, block + at.END_MATRIX, end)
             _relu(scratch, end)
         logit[row] = _head(weights, scratch, embedding[row])
+    owner[0] = 0.0  # named last, and so alive until here

@@ -215,6 +215,8 @@ def from_transactions(transactions: Sequence[Transaction], tokeniser: Tokeniser 
     target: list[str] = []
     device: list[str | None] = []
     ip: list[str | None] = []
+    if tokeniser is not None:
+        accounts, devices, ips = (tokeniser.table(kind) for kind in ("account", "device", "ip"))
     for one in transactions:
         merchant, latitude = one.merchant_id, one.latitude
         time = (one.event_time - EPOCH) // MICROSECOND
@@ -237,9 +239,8 @@ def from_transactions(transactions: Sequence[Transaction], tokeniser: Tokeniser 
             device.append(one.device_id)
             ip.append(one.ip)
         else:
-            token = tokeniser.token
-            account.append(token("account", one.account_id))
-            target.append(token("account", payee) if merchant is None else payee)
-            device.append(None if one.device_id is None else token("device", one.device_id))
-            ip.append(None if one.ip is None else token("ip", one.ip))
+            account.append(accounts[one.account_id])
+            target.append(accounts[payee] if merchant is None else payee)
+            device.append(None if one.device_id is None else devices[one.device_id])
+            ip.append(None if one.ip is None else ips[one.ip])
     return Events(np.frombuffer(packed, dtype=EVENT), account, target, device, ip)

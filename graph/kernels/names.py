@@ -111,13 +111,16 @@ def intern_rows(
     [numbers given out, free numbers, places in the table]. Stops before the first row of a new day, or before one
     for which nodes or pairs might not suffice, and returns that row.
     """
+    events, text, sizes, nodes = borrow(events), borrow(text), borrow(sizes), borrow(nodes)
+    names, table, free, census = borrow(names), borrow(table), borrow(free), borrow(census)
     at = np.int64(0)
     for i in range(ENDS * start):
         at += sizes[i]
     # Names are read two rows ahead and looked for one row ahead, to have them in the cache when their turn comes.
     owner = np.empty((ENDS * AHEAD, WORDS), dtype=np.uint64)
     ahead = borrow(owner)
-    mixed = np.zeros(ENDS * AHEAD, dtype=np.uint64)
+    mixed_owner = np.zeros(ENDS * AHEAD, dtype=np.uint64)
+    mixed = borrow(mixed_owner)
     row = start + 1 - AHEAD
     while row < len(events):
         if row + 2 < len(events):
@@ -143,7 +146,7 @@ def intern_rows(
             else:
                 event.ends[end] = table[place] - 1
         row += 1
-    owner[0, 0] = 0  # named last, and so alive until here
+    owner[0, 0] = mixed_owner[0] = 0  # named last, and so alive until here
     return row
 
 

@@ -90,6 +90,8 @@ def observe_rows(
     ``counters``: [transactions so far, pairs held]; ``population``: [transactions, mean capped amount]. The slot
     arrays may have zero rows: then only ages and serials, the compact form for training, are written.
     """
+    events, nodes, pairs, segments = borrow(events), borrow(nodes), borrow(pairs), borrow(segments)
+    counters, population = borrow(counters), borrow(population)
     features, self_message = borrow(features), borrow(self_message)
     slot_message, slot_hop2, slot_hop2_count = (
         borrow(slot_message),
