@@ -21,6 +21,7 @@ from data.canonical import read_transactions
 from data.timeline import known_at, microseconds
 from data.tokenise import tokenise_table
 from fraud.errors import InputError
+from fraud.instant import parse_instant
 from fraud.progress import stage
 from fraud.settings import Settings
 from fraud.tokens import Tokeniser
@@ -215,7 +216,12 @@ def command(
     transactions: Annotated[Path, typer.Option(help="Canonical file: .csv, .csv.gz or .parquet.")],
     out: Annotated[Path, typer.Option(help="Artefact folder to write.")],
     until: Annotated[
-        datetime | None, typer.Option(help="Train on transactions and labels known before this time (UTC).")
+        datetime | None,
+        typer.Option(
+            parser=parse_instant,
+            metavar="TIME",
+            help="Train on what was known before this time (ISO-8601, UTC).",
+        ),
     ] = None,
     device: Annotated[str, typer.Option(help="Where GraphSAGE trains: auto, cpu or cuda.")] = "auto",
     seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
@@ -228,10 +234,9 @@ def command(
         transactions,
         ReadOptions.from_settings(settings),
     )
-    moment = None if until is None else until.replace(tzinfo=until.tzinfo or UTC)
     result = train(
         tokenise_table(frame, Tokeniser.from_settings(settings)), out, settings,
-        until=moment, device=device, seed=seed,  # type: ignore[arg-type]
+        until=until, device=device, seed=seed,  # type: ignore[arg-type]
     )  # fmt: skip
     validation = result.metrics["validation"]
     print(f"Model {result.version} in {out}")

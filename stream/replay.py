@@ -21,6 +21,7 @@ from data.canonical import read_transactions
 from data.timeline import Chunk, Timeline
 from data.tokenise import tokenise_table
 from fraud.errors import InputError
+from fraud.instant import parse_instant
 from fraud.outbox import deliver
 from fraud.progress import stage
 from fraud.record import Record
@@ -194,7 +195,12 @@ def command(
     transactions: Annotated[Path, typer.Option(help="Canonical file: .csv, .csv.gz or .parquet.")],
     scores: Annotated[Path, typer.Option(help="File to write scores to: .csv, .csv.gz or .parquet.")],
     since: Annotated[
-        datetime | None, typer.Option(help="Decide from this time on (UTC); rows before it only build state.")
+        datetime | None,
+        typer.Option(
+            parser=parse_instant,
+            metavar="TIME",
+            help="Decide from this time on (ISO-8601, UTC); rows before it only build state.",
+        ),
     ] = None,
     rings: Annotated[Path | None, typer.Option(help="File to write the reported rings to.")] = None,
     report: Annotated[
@@ -212,10 +218,9 @@ def command(
     scorer = Scorer.load(model)
     raw = read_transactions(transactions, ReadOptions.from_settings(settings))
     frame = tokenise_table(raw, Tokeniser.from_settings(settings))
-    moment = None if since is None else since.replace(tzinfo=since.tzinfo or UTC)
     if graph_store and not keep:
         raise InputError("--graph-store: follows the record; leave out --no-record")
-    said = run(frame, scorer, settings, since=moment, keep=keep, graph_store=graph_store)
+    said = run(frame, scorer, settings, since=since, keep=keep, graph_store=graph_store)
     write_table(said.scores, scores)
     if rings is not None:
         write_table(ring_table(said.rings, names_of_tokens(raw, frame)), rings)
