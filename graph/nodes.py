@@ -50,11 +50,9 @@ class NodeIndex:
 
     def __init__(self, capacity: int) -> None:
         self.nodes: NDArray[np.void] = reserve(capacity, NODE, large_pages=True)
-        self.names: NDArray[np.uint64] = reserve(WORDS * capacity, np.uint64, large_pages=True).reshape(
-            -1, WORDS
-        )
+        self.names: NDArray[np.uint64] = reserve(WORDS * capacity, np.uint64).reshape(-1, WORDS)
         places = max(1 << (2 * capacity - 1).bit_length(), TABLE_AT_FIRST)
-        self.table: NDArray[np.int32] = reserve(places, np.int32, large_pages=True)
+        self.table: NDArray[np.int32] = reserve(places, np.int32)
         self.free: NDArray[np.int32] = reserve(capacity, np.int32)
         """Numbers to give again, the next one last; ``census[1]`` of them."""
         self.census = np.array([0, 0, TABLE_AT_FIRST], dtype=np.int64)
