@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import re
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -82,6 +81,7 @@ _TIME = re.compile(
 )
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE | re.ASCII)
+_NO_TIME = f"is not a time; write ISO-8601 such as {TIME_EXAMPLE}"
 _LONGEST_NUMBER = 400
 _WIDEST_INTEGER = 1024
 _SHOWN = 40
@@ -146,13 +146,13 @@ def read_time(field: str, value: object) -> datetime | None:
 
     UTC is assumed where no zone is given. Digits finer than a microsecond are dropped; a date alone means its midnight.
     """
-    if _is_missing(value):
-        return None
     if isinstance(value, str):
         text = value.strip()
         if not text:
             return None
         value = _parse_time(field, text)
+    elif _is_missing(value):
+        return None
     if isinstance(value, date) and not isinstance(value, datetime):
         value = datetime.combine(value, time())
     if not isinstance(value, datetime):
@@ -197,7 +197,9 @@ def _to_float(value: float | Decimal) -> float:
 
 
 def _parse_time(field: str, text: str) -> datetime:
-    if _TIME.fullmatch(text):
-        with suppress(ValueError):
-            return datetime.fromisoformat(text)
-    raise RecordError(field, f"{quote(field, text)} is not a time; write ISO-8601 such as {TIME_EXAMPLE}")
+    if not _TIME.fullmatch(text):
+        raise RecordError(field, f"{quote(field, text)} {_NO_TIME}")
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise RecordError(field, f"{quote(field, text)} {_NO_TIME}") from None
