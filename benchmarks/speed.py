@@ -13,8 +13,7 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -23,6 +22,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchmarks.latency import TURNS, latency_of
 from benchmarks.results import machine, write_section
 from benchmarks.stock_parts import Given, NetworkxParts, PygParts
 from benchmarks.whole_path import MEASURED, SIZES, Made, WholePath, make
@@ -40,9 +40,6 @@ RECENT = 60_000
 
 STAGES = ("decode, tokenise", "state", "network", "trees")
 OFFERED = (2_000, 20_000)
-SECONDS = 2.0
-TURNS = 5
-LARGEST_BATCH = 1_024
 HANDOVERS = 4
 """Batches that may wait between the two threads."""
 
@@ -55,17 +52,55 @@ NETWORKX_NAME = "(c) networkx, PyG eager, XGBoost"
 Rates = dict[int, float]
 
 
-@dataclass
-class Run:
-    """Figures of our path at one batch size."""
+class _Ours:
+    """Our path at one batch size, measured a repeat at a time."""
 
-    rates: list[float] = field(default_factory=list)
-    """Events a second of processor time, one a repeat"""
-    by_the_clock: list[float] = field(default_factory=list)
-    stages: list[list[float]] = field(default_factory=list)
-    """µs of processor time an event of each stage, a list a repeat"""
-    margin: list[NDArray[np.float32]] = field(default_factory=list)
-    score: list[NDArray[np.float64]] = field(default_factory=list)
+    def __init__(self, made: Made, size: int) -> None:
+        self.made, self.size = made, size
+        self.path, self.again = made.path(), made.path()
+        self.path.run(made.lines[:1])
+        self.again.run(made.lines[:1])
+        self.rates: list[float] = []
+        """Events a second of processor time, one a repeat"""
+        self.by_the_clock: list[float] = []
+        self.stages: list[list[float]] = []
+        """µs of processor time an event of each stage, a list a repeat"""
+        self.margin: list[NDArray[np.float32]] = []
+        self.score: list[NDArray[np.float64]] = []
+
+    def repeat(self, number: int) -> None:
+        """Take the next payments, first for the rates, then once more stage by stage on a state of its own."""
+        events = OURS[self.size]
+        first = 1 + number * events
+        stop = first + events
+        batches = [self.made.lines[i : min(i + self.size, stop)] for i in range(first, stop, self.size)]
+        scores = []
+        spent, begin = time.process_time(), time.perf_counter()
+        for lines in batches:
+            scores.append(self.path.run(lines))
+        taken = time.perf_counter() - begin
+        self.rates.append(events / (time.process_time() - spent))
+        self.by_the_clock.append(events / taken)
+        self.margin += [part.margin for part in scores]
+        self.score += [part.score for part in scores]
+        stages = np.sum([_staged(self.again, lines) for lines in batches], axis=0)
+        self.stages.append((stages / events * 1e6).tolist())
+
+
+class _Peer:
+    """A peer at one batch size."""
+
+    def __init__(self, run: Callable[[Sequence[bytes], int], object], made: Made, size: int, events: int):
+        self.run, self.lines, self.size, self.events = run, made.lines[1:], size, events
+        self.rates: list[float] = []
+
+    def repeat(self, number: int) -> None:
+        """Take the next payments."""
+        first = number * self.events
+        spent = time.process_time()
+        for start in range(first, first + self.events, self.size):
+            self.run(self.lines[start : start + self.size], start)
+        self.rates.append(self.events / (time.process_time() - spent))
 
 
 def main() -> None:
@@ -75,41 +110,24 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         made = make(Path(folder))
         os.sched_setaffinity(0, {cores[-1]})
+        ours = {size: _Ours(made, size) for size in BATCHES}
+        peers = _peers(made, _given(made))
+        sides: list[Mapping[int, _Ours | _Peer]] = [ours, *peers.values()]
         gc.collect()
         gc.freeze()
-        runs = {size: _measure(made, size) for size in BATCHES}
-        _check_bits(runs)
-        given = _given(made)
-        peers = _peers(made, given)
+        for number in range(REPEATS):
+            for size in BATCHES:  # side by side, so that a neighbour on the machine troubles all alike
+                for side in sides:
+                    if size in side:
+                        side[size].repeat(number)
+        _check_bits(ours)
         latency = {
-            (offered, own): _latency(made, offered, own) for offered in OFFERED for own in (True, False)
+            (offered, own): latency_of(made, offered, own) for offered in OFFERED for own in (True, False)
         }
         both = {size: _two_threads(made, size, cores) for size in BATCHES[1:]} if len(cores) > 1 else {}
-    text = _report(made, runs, peers, latency, both)
+    text = _report(made, ours, peers, latency, both)
     print(text)
     write_section("speed", text)
-
-
-def _measure(made: Made, size: int) -> Run:
-    run, path, again = Run(), made.path(), made.path()
-    path.run(made.lines[:1])
-    again.run(made.lines[:1])
-    for repeat in range(REPEATS):
-        first, events = 1 + repeat * OURS[size], OURS[size]
-        stop = first + events
-        batches = [made.lines[i : min(i + size, stop)] for i in range(first, stop, size)]
-        scores = []
-        spent, begin = time.process_time(), time.perf_counter()
-        for lines in batches:
-            scores.append(path.run(lines))
-        taken = time.perf_counter() - begin
-        run.rates.append(events / (time.process_time() - spent))
-        run.by_the_clock.append(events / taken)
-        run.margin += [part.margin for part in scores]
-        run.score += [part.score for part in scores]
-        stages = np.sum([_staged(again, lines) for lines in batches], axis=0)
-        run.stages.append((stages / events * 1e6).tolist())
-    return run
 
 
 def _staged(path: WholePath, lines: Sequence[bytes]) -> NDArray[np.float64]:
@@ -127,7 +145,7 @@ def _staged(path: WholePath, lines: Sequence[bytes]) -> NDArray[np.float64]:
     return np.array([decoded - begin, observed - decoded, network, scored - observed - network])
 
 
-def _check_bits(runs: dict[int, Run]) -> None:
+def _check_bits(runs: dict[int, _Ours]) -> None:
     """Margins and scores must be the same to the last bit, however the stream was cut."""
     for name in ("margin", "score"):
         whole = {size: np.concatenate(getattr(run, name)) for size, run in runs.items()}
@@ -149,81 +167,17 @@ def _given(made: Made) -> Given:
     )
 
 
-def _peers(made: Made, given: Given) -> dict[str, Rates]:
+def _peers(made: Made, given: Given) -> dict[str, dict[int, _Peer]]:
     path = made.path()
     path.booster.set_param({"nthread": 1})
     warm = len(made.frame) - MEASURED
-    peers: dict[str, Rates] = {}
+    peers: dict[str, dict[int, _Peer]] = {}
     for name, pairs in ((PYG_NAME, 4), (SMALL_NAME, 1)):
         pyg = PygParts(made.frame, path.booster, given, slice(0, warm), pairs)
-        peers[name] = {size: _peer_rate(pyg.run, made.lines[1:], size, n) for size, n in PYG.items()}
+        peers[name] = {size: _Peer(pyg.run, made, size, n) for size, n in PYG.items()}
     networkx = NetworkxParts(made.frame, path.booster, given, slice(warm - RECENT, warm))
-    peers[NETWORKX_NAME] = {
-        size: _peer_rate(networkx.run, made.lines[1:], size, n) for size, n in NETWORKX.items()
-    }
+    peers[NETWORKX_NAME] = {size: _Peer(networkx.run, made, size, n) for size, n in NETWORKX.items()}
     return peers
-
-
-def _peer_rate(
-    run: Callable[[Sequence[bytes], int], object], lines: Sequence[bytes], size: int, events: int
-) -> float:
-    rates = []
-    for repeat in range(REPEATS):
-        first = repeat * events
-        begin = time.process_time()
-        for start in range(first, first + events, size):
-            run(lines[start : start + size], start)
-        rates.append(events / (time.process_time() - begin))
-    return statistics.median(rates)
-
-
-class _Clock:
-    """Seconds of the wall clock, or of this thread's own processor time, in which waiting costs nothing."""
-
-    def __init__(self, own: bool) -> None:
-        self.read = time.thread_time if own else time.perf_counter
-        self.begin = self.read()
-        self.skipped = 0.0
-        self.own = own
-
-    def now(self) -> float:
-        return self.read() - self.begin + self.skipped
-
-    def wait(self, until: float) -> None:
-        """On processor time, be there; on the wall clock, look again."""
-        if self.own:
-            self.skipped += max(until - self.now(), 0.0)
-
-
-def _latency(made: Made, offered: int, own: bool) -> tuple[float, float, float]:
-    """Milliseconds from arrival to score, p50 and p99, and the mean batch: medians over turns on the warm state."""
-    turns = [_serve(made.path(), made.lines, offered, turn, own) for turn in range(TURNS)]
-    p50, p99, mean = (statistics.median(column) for column in zip(*turns, strict=True))
-    return p50, p99, mean
-
-
-def _serve(
-    path: WholePath, lines: Sequence[bytes], offered: int, seed: int, own: bool
-) -> tuple[float, float, float]:
-    """Poisson arrivals; whoever has arrived makes the next batch, no one is waited for."""
-    path.run(lines[:LARGEST_BATCH])
-    n = int(offered * SECONDS)
-    due = np.cumsum(np.random.default_rng(seed).exponential(1.0 / offered, n))
-    done = np.empty(n)
-    batches = served = 0
-    clock = _Clock(own)
-    while served < n:
-        arrived = int(np.searchsorted(due, clock.now(), side="right"))
-        if arrived == served:
-            clock.wait(due[served])
-            continue
-        stop = min(arrived, served + LARGEST_BATCH)
-        path.run(lines[LARGEST_BATCH + served : LARGEST_BATCH + stop])
-        done[served:stop] = clock.now()
-        served = stop
-        batches += 1
-    p50, p99 = np.percentile((done - due) * 1e3, [50, 99])
-    return float(p50), float(p99), n / batches
 
 
 def _two_threads(made: Made, size: int, cores: list[int]) -> float:
@@ -253,18 +207,29 @@ def _two_threads(made: Made, size: int, cores: list[int]) -> float:
 
 def _report(
     made: Made,
-    runs: dict[int, Run],
-    peers: dict[str, Rates],
+    runs: dict[int, _Ours],
+    peers: dict[str, dict[int, _Peer]],
     latency: dict[tuple[int, bool], tuple[float, float, float]],
     both: Rates,
 ) -> str:
     ours = {size: statistics.median(run.rates) for size, run in runs.items()}
-    pyg, memory = peers[PYG_NAME], made.memory
+    theirs = {
+        name: {size: statistics.median(peer.rates) for size, peer in side.items()}
+        for name, side in peers.items()
+    }
+    times = {
+        name: {
+            size: statistics.median(a / b for a, b in zip(runs[size].rates, peer.rates, strict=True))
+            for size, peer in side.items()
+        }
+        for name, side in peers.items()
+    }
+    memory = made.memory
     counted, resident = memory.counted / memory.nodes, memory.resident / memory.nodes
     bars = [
         ("events/s at batch 256, one core", ours[256], "≥", BARS["rate"]),
-        ("times (a) at batch 256", ours[256] / pyg[256], "≥", BARS["ratio"]),
-        ("times (a) one by one", ours[1] / pyg[1], "≥", BARS["ratio one by one"]),
+        ("times (a) at batch 256", times[PYG_NAME][256], "≥", BARS["ratio"]),
+        ("times (a) one by one", times[PYG_NAME][1], "≥", BARS["ratio one by one"]),
         ("ms p99 at 20,000 events/s", latency[20_000, True][1], "≤", BARS["p99"]),
         ("bytes a node, resident", resident, "≤", BARS["memory"]),
     ]
@@ -295,11 +260,8 @@ def _report(
                 {size: statistics.median(run.by_the_clock) for size, run in runs.items()},
             ),
             _row("Ringfence, two cores, wall clock (decode and state, network and trees)", both),
-            *(_row(name, rates) for name, rates in peers.items()),
-            *(
-                _row(f"times {name}", {size: ours[size] / rate for size, rate in rates.items()}, "{:.1f}×")
-                for name, rates in peers.items()
-            ),
+            *(_row(name, rates) for name, rates in theirs.items()),
+            *(_row(f"times {name}", ratios, "{:.1f}×") for name, ratios in times.items()),
             "",
             "| µs an event | " + " | ".join(f"batch {size:,}" for size in BATCHES) + " |",
             "|---|" + "---:|" * len(BATCHES),
