@@ -283,7 +283,11 @@ def _embed(
     logit: NDArray[np.float32],
 ) -> None:
     self_message, slot_age, slot_count = borrow(self_message), borrow(slot_age), borrow(slot_count)
-    slot_message, slot_hop2, slot_hop2_count = borrow(slot_message), borrow(slot_hop2), borrow(slot_hop2_count)
+    slot_message, slot_hop2, slot_hop2_count = (
+        borrow(slot_message),
+        borrow(slot_hop2),
+        borrow(slot_hop2_count),
+    )
     weights, embedding = borrow(weights), borrow(embedding)
     owner = np.empty(at.SCRATCH, np.float32)
     scratch = borrow(owner)
