@@ -25,6 +25,7 @@ from torch_geometric.nn import SAGEConv
 from torch_geometric.nn.models.tgn import LastNeighborLoader
 
 from gnn.layout import EMBEDDING, HIDDEN
+from graph.events import Events
 from graph.observation import FANOUT, MESSAGE_SCALE, MESSAGE_WIDTH
 
 __all__ = ["Given", "NetworkxParts", "PygParts"]
@@ -160,10 +161,20 @@ class PygParts(_Parts):
     def _insert(self, ends: Tensor) -> None:
         self.loader.insert(ends[:, 0].repeat_interleave(ENDS - 1), ends[:, 1:].flatten())
 
-    @torch.no_grad()
     def run(self, lines: Sequence[bytes], first: int) -> NDArray[np.float32]:
-        """Score a batch, then insert it; ``first`` is its first payment's place in ``given``."""
-        ends = torch.from_numpy(self.decode(lines))
+        """Decode and score a batch, then insert it; ``first`` is its first payment's place in ``given``."""
+        return self.score(self.decode(lines), first)
+
+    def run_events(self, events: Events, first: int) -> NDArray[np.float32]:
+        """``run`` on what our own door has checked and tokenised; ``frame`` must have held tokens."""
+        number = self.number
+        rows = zip(events.account, events.target, events.device, events.ip, strict=True)
+        return self.score(np.array([[number(name) for name in row] for row in rows], dtype=np.int64), first)
+
+    @torch.no_grad()
+    def score(self, numbers: NDArray[np.int64], first: int) -> NDArray[np.float32]:
+        """Scores [n] of the payments between the nodes ``numbers`` [n, 4], which are inserted after."""
+        ends = torch.from_numpy(numbers)
         embedding, logit = self.network(
             [self._sample(part.contiguous()) for part in ends.chunk(self.pairs, dim=1)]
         )
