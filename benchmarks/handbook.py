@@ -221,8 +221,8 @@ def _tried() -> list[str]:
         *(f"| {step} | {precision:.3f} | {cards:.4f} |" for step, precision, cards in TRIED),
         "",
         "The choice used these folds alone, but not blindly: the test folds had been looked at with 100 rounds "
-        "(average precision .7579, CP@100 .3113) and with 80 (.758, .3114) before the last two steps were tried because of that "
-        "CP@100. Averaging five boosters changed nothing on the folds of choice.",
+        "(average precision .7579, CP@100 .3113) and with 80 (.758, .3114) before the last two steps were "
+        "tried because of that CP@100. Averaging five boosters changed nothing on the folds of choice.",
     ]
 
 
