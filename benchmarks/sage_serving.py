@@ -10,10 +10,12 @@ import os
 import statistics
 import time
 from collections.abc import Callable
+from datetime import date
 
 import numpy as np
 import torch
 
+from benchmarks.results import machine, write_section
 from gnn.neighbourhood import EdgeTimeNeighbourhoods
 from gnn.network import EdgeSage
 from gnn.serving import SageKernel
@@ -26,7 +28,7 @@ SECONDS = 1.0
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure, print and record."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -35,9 +37,15 @@ def main() -> None:
     neighbourhoods = EdgeTimeNeighbourhoods(history)
     network.standardise(neighbourhoods.gather(np.arange(WARM_EVENTS, len(history))))
     kernel = SageKernel(network.to_weights())
-    print(
-        f"{'batch':>6} {'kernel µs/event':>16} {'PyG eager µs/event':>19} {'ratio':>7} {'max difference':>15}"
-    )
+    lines = [
+        "## GraphSAGE kernel against PyG eager",
+        "",
+        f"{date.today():%Y-%m-%d}, `python -m benchmarks.sage_serving`, "
+        f"{machine('torch', 'torch-geometric', 'numba')}. Every slot full, the same weights, medians.",
+        "",
+        "| batch | kernel µs/event | PyG eager µs/event | ratio | largest difference |",
+        "|---:|---:|---:|---:|---:|",
+    ]
     for size in BATCHES:
         rows = np.arange(WARM_EVENTS, WARM_EVENTS + size)
         dense, batch = neighbourhoods.gather(rows), two_hop_batch(history, rows)
@@ -45,7 +53,10 @@ def main() -> None:
             difference = np.abs(kernel.embed(dense)[0] - network(batch)[0].numpy()).max()
             ours = _median_seconds(lambda dense=dense: kernel.embed(dense)) / size * 1e6  # type: ignore[misc]
             theirs = _median_seconds(lambda batch=batch: network(batch)) / size * 1e6  # type: ignore[misc]
-        print(f"{size:>6} {ours:>16.2f} {theirs:>19.1f} {theirs / ours:>7.1f} {difference:>15.1e}")
+        lines.append(f"| {size:,} | {ours:.2f} | {theirs:.1f} | {theirs / ours:.1f} | {difference:.0e} |")
+    text = "\n".join(lines)
+    print(text)
+    write_section("sage_serving", text)
 
 
 def _full_history(events: int, random: np.random.Generator) -> NeighbourHistory:

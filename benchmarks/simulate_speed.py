@@ -8,9 +8,11 @@ from __future__ import annotations
 import argparse
 import resource
 import time
+from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks.results import machine, write_section
 from data.simulate import PRESETS, simulate
 
 __all__ = ["main"]
@@ -24,10 +26,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Time the simulator.")
     parser.add_argument("--transactions", type=int, default=1_000_000)
     rows = parser.parse_args().transactions
-    print("| preset | rows | wall s | CPU s | rows/s | MB | peak MB |")
-    print("|---|---|---|---|---|---|---|")
-    for preset in PRESETS:
-        print(_measured(preset, rows))
+    text = "\n".join(
+        [
+            "## Simulator",
+            "",
+            f"{date.today():%Y-%m-%d}, `python -m benchmarks.simulate_speed`, "
+            f"{machine('numpy', 'pyarrow')}. One run each.",
+            "",
+            "| preset | rows | wall s | CPU s | rows/s | MB | peak MB |",
+            "|---|---|---|---|---|---|---|",
+            *(_measured(preset, rows) for preset in PRESETS),
+        ]
+    )
+    print(text)
+    write_section("simulate_speed", text)
 
 
 def _measured(preset: str, rows: int) -> str:
