@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -40,8 +39,6 @@ from models.periods import Periods, cut_periods
 from models.thresholds import Thresholds, choose_thresholds
 
 __all__ = ["TrainingResult", "command", "train"]
-
-SECONDS_A_DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +82,7 @@ def train(
     with stage("Train the booster", total=config.trees) as advance:
         booster = train_booster(history, label, periods, sage.weights, config, seed, lambda _: advance())
     result = _finish(past, history, label, periods, sage, booster, config, settings, seed, out)
-    shutil.rmtree(checkpoint) if checkpoint.is_dir() else checkpoint.unlink(missing_ok=True)
+    checkpoint.unlink(missing_ok=True)
     return result
 
 

@@ -25,7 +25,7 @@ from fraud.progress import stage
 from fraud.settings import Settings
 from fraud.tokens import Tokeniser
 from graph.arcade import ArcadeServer
-from models.evaluate import evaluate, read_scores
+from models.evaluate import evaluate
 from models.report import summary_lines, write_report
 from models.ring_matching import read_ring_alerts, read_true_rings
 from models.scorer import Scorer
@@ -64,7 +64,7 @@ def demo(settings: Settings, *, days: int, accounts: int, seed: int) -> Demonstr
     write_table(ring_table(said.rings, names), folder / "rings.csv")
     with stage("Evaluate"):
         rings = read_true_rings(world.rings), read_ring_alerts(folder / "rings.csv", _own_names(names))
-        metrics = evaluate(read_scores(folder / "scores.parquet"), raw, rings=rings)
+        metrics = evaluate(said.scores, raw, rings=rings)
         write_report(folder / "report", metrics)
     return Demonstration(folder, [*summary_lines(metrics), *_counts(said)], trained.version)
 

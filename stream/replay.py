@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from data.admission import ReadOptions
 from data.canonical import read_transactions
 from data.timeline import Chunk, Timeline
-from data.tokenise import tokenise_table
+from data.tokenise import TOKEN_KINDS, tokenise_table
 from fraud.errors import InputError
 from fraud.instant import parse_instant
 from fraud.outbox import deliver
@@ -185,7 +185,7 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
 def names_of_tokens(raw: pd.DataFrame, tokenised: pd.DataFrame) -> dict[str, str]:
     """The caller's identifiers by token: for output handed back to the caller, never for what is kept."""
     names: dict[str, str] = {}
-    for column in ("account_id", "counterparty_id", "device_id", "ip"):
+    for column in TOKEN_KINDS:
         names.update(zip(tokenised[column], raw[column], strict=True))
     return {token: name for token, name in names.items() if token is not None}
 
@@ -214,12 +214,12 @@ def command(
     ] = False,
 ) -> None:
     """Run the online pipeline over a file in event order and write every score."""
+    if graph_store and not keep:
+        raise InputError("--graph-store: follows the record; leave out --no-record")
     settings = Settings.load()
     scorer = Scorer.load(model)
     raw = read_transactions(transactions, ReadOptions.from_settings(settings))
     frame = tokenise_table(raw, Tokeniser.from_settings(settings))
-    if graph_store and not keep:
-        raise InputError("--graph-store: follows the record; leave out --no-record")
     said = run(frame, scorer, settings, since=since, keep=keep, graph_store=graph_store)
     write_table(said.scores, scores)
     if rings is not None:
