@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import (
     ArgumentError,
     DBAPIError,
@@ -19,7 +20,7 @@ from sqlalchemy.exc import (
 
 from fraud.errors import SettingsError, StoreError, StoreUnavailable
 
-__all__ = ["AT_ONCE", "open_engine", "portions", "store_errors", "writing"]
+__all__ = ["AT_ONCE", "open_engine", "portions", "store_errors", "upsert", "writing"]
 
 PRAGMAS = {
     "journal_mode": "WAL",
@@ -84,6 +85,11 @@ def writing(connection: Connection) -> Iterator[None]:
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         yield
+
+
+def upsert(connection: Connection, into: Table) -> sqlite.Insert | postgresql.Insert:
+    """An insert that knows ON CONFLICT, in the dialect of the database."""
+    return postgresql.insert(into) if connection.dialect.name == "postgresql" else sqlite.insert(into)
 
 
 def portions(values: Iterable[str]) -> Iterator[list[str]]:

@@ -23,16 +23,17 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from fraud import record_tables as table
 from fraud.alert import Alert, AlertState
-from fraud.database import open_engine, portions, store_errors, writing
+from fraud.database import open_engine, portions, store_errors, upsert, writing
 from fraud.dead_letter import DeadLetter
 from fraud.decision import Decision
 from fraud.errors import InputError, StoreError
 from fraud.receipt import ReceiptBatch
+from fraud.record_positions import advance, keep_state
 from fraud.record_reader import RecordReader
+from fraud.record_rows import SavedState
 from fraud.ring import Ring
 from fraud.run import Run
 from fraud.transaction import Transaction
@@ -81,6 +82,8 @@ class Record(RecordReader):
         receipts: ReceiptBatch | None = None,
         *,
         stream: str = "main",
+        position: int | None = None,
+        states: Iterable[SavedState] = (),
         rings: Iterable[Ring] = (),
         alerts: Iterable[Alert] = (),
         dead_letters: Iterable[DeadLetter] = (),
@@ -88,6 +91,8 @@ class Record(RecordReader):
         """Record a batch, all or nothing; row i of decisions and of receipts belongs to transaction i.
 
         ``stream`` names the writer; readers that follow the record keep their place by stream and batch.
+        ``position`` says how far in the stream's source the batch reaches, and ``states`` are kept beside it: both
+        are there when the batch is there, and never go back.
         Raises InputError when the parts do not belong together, StoreUnavailable when it may be tried again.
         """
         ids = [t.transaction_id for t in transactions]
@@ -104,6 +109,10 @@ class Record(RecordReader):
             _insert_new(
                 connection, table.dead_letters, [msgspec.structs.asdict(letter) for letter in dead_letters]
             )
+            if position is not None:
+                advance(connection, stream, position)
+            for state in states:
+                keep_state(connection, state)
         kept = set(fresh)
         return Written(new=len(fresh), repeated=tuple(ids[i] for i in range(len(ids)) if i not in kept))
 
@@ -122,11 +131,16 @@ class Record(RecordReader):
                 )
                 connection.execute(update(table.alert_outbox).where(waiting).values(sent_at=at))
 
+    def save_state(self, name: str, position: int, body: bytes) -> None:
+        """Keep the newest state of a name; one that has come less far than the one on record is ignored."""
+        with self._transaction() as connection:
+            keep_state(connection, SavedState(name, position, body))
+
     def save_run(self, run: Run) -> None:
         """Record the newest state of a run."""
         row = {**msgspec.structs.asdict(run), "state": run.state.value}
         with self._transaction() as connection:
-            statement = _upsert(connection, table.runs)
+            statement = upsert(connection, table.runs)
             changed = {name: statement.excluded[name] for name in row if name != "run_id"}
             connection.execute(
                 statement.on_conflict_do_update(index_elements=["run_id"], set_=changed), [row]
@@ -223,10 +237,10 @@ def _changed_rings(connection: Connection, rings: Iterable[Ring]) -> list[Ring]:
 def _save_rings(connection: Connection, batch_id: int, rings: list[Ring]) -> None:
     if not rings:
         return
-    statement = _upsert(connection, table.rings)
+    statement = upsert(connection, table.rings)
     values = {c.name: statement.excluded[c.name] for c in table.rings.c if not c.primary_key}
-    upsert = statement.on_conflict_do_update(index_elements=["ring_id"], set_=values)
-    connection.execute(upsert, [_ring_row(ring, batch_id) for ring in rings])
+    newest = statement.on_conflict_do_update(index_elements=["ring_id"], set_=values)
+    connection.execute(newest, [_ring_row(ring, batch_id) for ring in rings])
     for some in portions(ring.ring_id for ring in rings):
         connection.execute(delete(table.ring_members).where(table.ring_members.c.ring_id.in_(some)))
     members = [
@@ -248,7 +262,7 @@ def _save_alerts(connection: Connection, alerts: Iterable[Alert]) -> None:
     states = sorted(alerts, key=lambda alert: alert.version)
     if not states:
         return
-    statement = _upsert(connection, table.alerts)
+    statement = upsert(connection, table.alerts)
     values: dict[str, Any] = {
         c.name: statement.excluded[c.name] for c in table.alerts.c if c.name not in ("alert_id", "state")
     }
@@ -290,12 +304,7 @@ def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def _upsert(connection: Connection, into: Table) -> sqlite.Insert | postgresql.Insert:
-    """An insert that knows ON CONFLICT, in the dialect of the database."""
-    return postgresql.insert(into) if connection.dialect.name == "postgresql" else sqlite.insert(into)
-
-
 def _insert_new(connection: Connection, into: Table, rows: list[dict[str, Any]]) -> None:
     """Insert the rows whose key is not there yet."""
     if rows:
-        connection.execute(_upsert(connection, into).on_conflict_do_nothing(), rows)
+        connection.execute(upsert(connection, into).on_conflict_do_nothing(), rows)

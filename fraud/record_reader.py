@@ -14,17 +14,19 @@ from fraud.database import AT_ONCE, portions, store_errors
 from fraud.decision import Decision, Outcome, Reason
 from fraud.errors import StoreError
 from fraud.receipt import Receipt, ReceiptBatch
-from fraud.record_rows import AlertSummary, DayCount, DecidedTransaction, Following
+from fraud.record_rows import AlertSummary, DayCount, DecidedTransaction, Following, SavedState
 from fraud.record_tables import (
     DAY,
     EPOCH,
     alerts,
     batches,
     decisions,
+    positions,
     receipts,
     ring_members,
     rings,
     runs,
+    states,
     transactions,
 )
 from fraud.ring import NodeKind, Ring, RingMember
@@ -261,6 +263,20 @@ class RecordReader:
         batch = batches.c
         query = select(func.sum(batch.transactions)).where(batch.stream == stream, batch.batch_id > after)
         return int(self._rows(query)[0][0] or 0)
+
+    def positions(self) -> dict[str, int]:
+        """How far in its source each stream has been written, for streams that say so."""
+        return {row.stream: row.position for row in self._rows(select(positions))}
+
+    def position(self, stream: str) -> int | None:
+        """How far in its source a stream has been written, or None before its first position."""
+        rows = self._rows(select(positions.c.position).where(positions.c.stream == stream))
+        return rows[0].position if rows else None
+
+    def state(self, name: str) -> SavedState | None:
+        """The newest saved state of a name, or None."""
+        rows = self._rows(select(states).where(states.c.name == name))
+        return SavedState(rows[0].name, rows[0].position, rows[0].body) if rows else None
 
     def count(self, table: Table) -> int:
         """Rows of one of the tables in ``fraud.record_tables``."""

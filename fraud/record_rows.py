@@ -10,7 +10,7 @@ from fraud.alert import AlertState, Severity, Subject
 from fraud.decision import Outcome, Reason
 from fraud.ring import Ring
 
-__all__ = ["AlertSummary", "DayCount", "DecidedTransaction", "Following"]
+__all__ = ["AlertSummary", "DayCount", "DecidedTransaction", "Following", "SavedState"]
 
 
 class AlertSummary(msgspec.Struct, frozen=True):
@@ -74,3 +74,14 @@ class Following(msgspec.Struct, frozen=True):
     batch_id: int
     transactions: tuple[DecidedTransaction, ...]
     rings: tuple[Ring, ...]
+
+
+class SavedState(msgspec.Struct, frozen=True):
+    """A state that its owner can begin from again.
+
+    ``body`` is the owner's own encoding; ``position`` says how far in its source the state has come.
+    """
+
+    name: str
+    position: int
+    body: bytes

@@ -35,15 +35,17 @@ __all__ = [
     "dead_letters",
     "decisions",
     "metadata",
+    "positions",
     "receipts",
     "ring_members",
     "rings",
     "runs",
     "schema_version",
+    "states",
     "transactions",
 ]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised by every change of the tables below."""
 
 DAY = 86_400_000_000
@@ -106,6 +108,23 @@ batches = Table(
 )
 """The log of this record: what was written together, in order. One stream has one writer, so within a stream
 a batch is never seen before the batches with lower ids."""
+
+positions = Table(
+    "positions",
+    metadata,
+    Column("stream", String, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+)
+"""How far in its source each stream has been written; never goes back."""
+
+states = Table(
+    "states",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+"""The newest saved state by name, and the position in its source that it holds."""
 
 receipts = Table(
     "receipts",
