@@ -134,6 +134,17 @@ class Events:
             self.rows[place], self.account[place], self.target[place], self.device[place], self.ip[place]
         )
 
+    def take(self, rows: NDArray[np.int64]) -> Self:
+        """The given rows, in the order given."""
+        picked = rows.tolist()
+        return type(self)(
+            self.rows[rows],
+            [self.account[row] for row in picked],
+            [self.target[row] for row in picked],
+            [self.device[row] for row in picked],
+            [self.ip[row] for row in picked],
+        )
+
     def transactions(self) -> Self:
         """Without the labels."""
         keep = self.rows["kind"] == TRANSACTION

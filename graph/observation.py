@@ -95,6 +95,11 @@ class Observation:
     def __len__(self) -> int:
         return len(self.features)
 
+    def take(self, rows: NDArray[np.int64]) -> Observation:
+        """The given rows alone, copied; event numbers of the rows are then no longer consecutive."""
+        parts = {name: getattr(self, name)[rows] for name in self.__slots__ if name != "first_event"}
+        return Observation(**parts, first_event=self.first_event)
+
 
 @dataclass(frozen=True, slots=True)
 class NeighbourHistory:

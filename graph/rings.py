@@ -11,8 +11,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Self
+
+import msgspec
 
 from graph.layout import DAY
 
@@ -151,6 +154,20 @@ class _Mark:
     tie: Tie
 
 
+class _Memory(msgspec.Struct, array_like=True):
+    """All that a watch knows, in an order that brings back every dictionary as it was."""
+
+    marks: list[_Mark]
+    marked: list[tuple[Tie, list[tuple[str, int]]]]
+    suspects: list[tuple[str, list[Suspect]]]
+    rings: list[_RingMemory]
+
+
+class _RingMemory(msgspec.Struct, array_like=True):
+    state: RingState
+    ties: list[tuple[Tie, int]]
+
+
 class RingWatch:
     """Follows suspicious transactions in event order and tells of rings as they form and grow."""
 
@@ -180,6 +197,30 @@ class RingWatch:
     def ring_of(self, account: str) -> RingState | None:
         """The ring that an account belongs to."""
         return self._ring_of.get(account)
+
+    def to_bytes(self) -> bytes:
+        """All that the watch knows, to go on from in another process."""
+        rings = {id(ring): ring for ring in self._ring_of.values()}.values()
+        memory = _Memory(
+            marks=list(self._marks),
+            marked=[(tie, list(counts.items())) for tie, counts in self._marked.items()],
+            suspects=[(account, list(known)) for account, known in self._suspects.items()],
+            rings=[_RingMemory(replace(ring, ties={}), list(ring.ties.items())) for ring in rings],
+        )
+        return msgspec.msgpack.encode(memory)
+
+    @classmethod
+    def from_bytes(cls, content: bytes, policy: RingPolicy | None = None) -> Self:
+        """A watch that goes on where the one that wrote ``content`` stood. Raises msgspec.DecodeError."""
+        memory = msgspec.msgpack.decode(content, type=_Memory)
+        watch = cls(policy)
+        watch._marks.extend(memory.marks)
+        watch._marked = {tie: dict(counts) for tie, counts in memory.marked}
+        watch._suspects = {account: deque(known) for account, known in memory.suspects}
+        for one in memory.rings:
+            one.state.ties = dict(one.ties)
+            watch._ring_of.update(dict.fromkeys(one.state.accounts, one.state))
+        return watch
 
     def _remember(self, suspect: Suspect) -> None:
         self._suspects.setdefault(suspect.account, deque()).append(suspect)

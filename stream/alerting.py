@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Self
 
 import msgspec
 
@@ -91,6 +92,18 @@ class AlertDesk:
         self._cases: dict[str, _AccountCase] = {}
         self._ring_alerts: dict[str, Alert] = {}
         self._in_ring: dict[str, str] = {}
+
+    def to_bytes(self) -> bytes:
+        """Which alerts are open, to go on from in another process."""
+        return msgspec.msgpack.encode((self._cases, self._ring_alerts, self._in_ring))
+
+    @classmethod
+    def from_bytes(cls, content: bytes, review_cost: float) -> Self:
+        """A desk that goes on where the one that wrote ``content`` stood. Raises msgspec.DecodeError."""
+        desk = cls(review_cost)
+        known = tuple[dict[str, _AccountCase], dict[str, Alert], dict[str, str]]
+        desk._cases, desk._ring_alerts, desk._in_ring = msgspec.msgpack.decode(content, type=known)
+        return desk
 
     def on_ring(self, change: RingChange, reasons: tuple[Reason, ...]) -> list[Alert]:
         """The ring's alert in its new state, and closing states of the alerts that it takes over."""

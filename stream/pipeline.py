@@ -1,4 +1,4 @@
-"""The one path from events to decisions: observe, score, watch for rings. Shells feed it and keep what it says."""
+"""The one path from events to decisions: observe, score, explain. Shells feed it and keep what it says."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from graph.events import Events
 from graph.features import FEATURE_NAMES
 from graph.observation import Observation
 from graph.online import OnlineGraph
-from graph.rings import RingChange, RingWatch, Suspect, Tie, TieKind
+from graph.rings import RingPolicy, Suspect, Tie, TieKind
 from models.scorer import Scorer, Scores
 from models.thresholds import APPROVE
+from stream.suspicion import Suspicion
 
 __all__ = ["Pipeline", "Step"]
 
@@ -30,69 +31,73 @@ TARGET_RECENT = FEATURE_NAMES.index("target_distinct_30d")
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What the pipeline says of one micro-batch; row i is the batch's i-th transaction."""
+    """What the pipeline says of one micro-batch; row i is the i-th transaction that was to be scored."""
 
     events: Events
-    """The transactions alone, labels left out."""
+    """The scored transactions alone, labels left out."""
     observation: Observation
     scores: Scores
     explained: dict[int, tuple[Reason, ...]]
     """Reasons of the rows that are not approved."""
-    rings: list[tuple[int, RingChange]]
-    """Rings to report, with the row that brought them up, in order."""
+    suspicions: list[Suspicion]
+    """The rows that are not approved, in order, for the ring desk."""
 
 
 class Pipeline:
-    """Graph, scorer and ring watch in step; not thread-safe, one writer of state."""
+    """Graph and scorer in step; not thread-safe, one writer of state."""
 
-    def __init__(self, graph: OnlineGraph, scorer: Scorer, rings: RingWatch) -> None:
+    def __init__(self, graph: OnlineGraph, scorer: Scorer, policy: RingPolicy | None = None) -> None:
         self.graph = graph
         self.scorer = scorer
-        self.rings = rings
         thresholds = scorer.thresholds
-        self.suspect_from = max(thresholds.review, min(rings.policy.least_suspicion, thresholds.block))
+        least = (policy or RingPolicy()).least_suspicion
+        self.suspect_from = max(thresholds.review, min(least, thresholds.block))
         """Score from which a transaction leaves marks for ring detection."""
 
     def warm(self, events: Events) -> None:
-        """Take in history: state moves, nothing is scored."""
+        """Take in history or what others score: state moves, nothing is scored."""
         self.graph.observe(events, neighbourhoods=False)
 
-    def process(self, events: Events, transaction_ids: Sequence[str]) -> Step:
-        """Decide the transactions of a micro-batch in order and take in its labels.
+    def process(
+        self,
+        events: Events,
+        transaction_ids: Sequence[str],
+        scored: NDArray[np.int64] | None = None,
+    ) -> Step:
+        """Take in a micro-batch, labels included, and decide its transactions in order.
 
-        ``transaction_ids`` names the transactions alone, in their order.
+        ``transaction_ids`` names the transactions alone, in their order; ``scored`` picks those of them to decide
+        (numbers among the transactions, ascending; default all), the others only move the state.
         """
         observation = self.graph.observe(events)
-        scores = self.scorer.score(observation)
         payments = events.transactions()
+        if scored is not None and len(scored) < len(payments):
+            observation, payments = observation.take(scored), payments.take(scored)
+            transaction_ids = [transaction_ids[row] for row in scored.tolist()]
+        scores = self.scorer.score(observation)
         flagged = np.flatnonzero(scores.decision != APPROVE).tolist()
         reasons = self.scorer.explain(scores, flagged) if flagged else []
-        suspects = np.flatnonzero(scores.score >= self.suspect_from)
-        rings = self._watch(payments, transaction_ids, observation.features, scores.score, suspects)
-        return Step(payments, observation, scores, dict(zip(flagged, reasons, strict=True)), rings)
-
-    def _watch(
-        self,
-        payments: Events,
-        transaction_ids: Sequence[str],
-        features: NDArray[np.float32],
-        score: NDArray[np.float64],
-        rows: NDArray[np.int64],
-    ) -> list[tuple[int, RingChange]]:
-        changes = []
-        for row in rows.tolist():
-            suspect = Suspect(
-                transaction_id=transaction_ids[row],
-                time=int(payments.time[row]),
-                score=float(score[row]),
-                amount=float(payments.amount[row]),
-                account=payments.account[row],
-                touches=_touches(payments, row, features[row]),
+        explained = dict(zip(flagged, reasons, strict=True))
+        suspicions = [
+            Suspicion(
+                suspect=_suspect(payments, row, transaction_ids[row], float(scores.score[row]), observation),
+                reasons=explained[row],
+                marks=bool(scores.score[row] >= self.suspect_from),
             )
-            change = self.rings.observe(suspect)
-            if change is not None:
-                changes.append((row, change))
-        return changes
+            for row in flagged
+        ]
+        return Step(payments, observation, scores, explained, suspicions)
+
+
+def _suspect(payments: Events, row: int, transaction_id: str, score: float, seen: Observation) -> Suspect:
+    return Suspect(
+        transaction_id=transaction_id,
+        time=int(payments.time[row]),
+        score=score,
+        amount=float(payments.amount[row]),
+        account=payments.account[row],
+        touches=_touches(payments, row, seen.features[row]),
+    )
 
 
 def _touches(payments: Events, row: int, features: NDArray[np.float32]) -> tuple[tuple[Tie, float], ...]:

@@ -4,52 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fraud.alert import Alert
 from fraud.decision import Decision
 from fraud.receipt import ReceiptBatch
 from fraud.record import Record
 from fraud.transaction import Transaction
 from models.scorer import Scorer
-from models.thresholds import APPROVE, OUTCOMES
-from stream.alerting import AlertDesk, moment, ring_record
+from models.thresholds import OUTCOMES
+from stream.alerting import moment
+from stream.desk import Raised
 from stream.pipeline import Step
 
-__all__ = ["Recorder", "raise_alerts"]
-
-
-def raise_alerts(desk: AlertDesk, step: Step, transaction_ids: Sequence[str]) -> list[Alert]:
-    """Alerts that a step brings up, in event order: rings first where one transaction raises both."""
-    alerts: list[Alert] = []
-    by_row = dict(step.rings)
-    for row, reasons in step.explained.items():
-        if row in by_row:
-            alerts += desk.on_ring(by_row[row], reasons)
-        if step.scores.decision[row] != APPROVE:
-            alerts += desk.on_suspicion(
-                step.events.account[row], transaction_ids[row], int(step.events.time[row]),
-                float(step.scores.score[row]), float(step.events.amount[row]), reasons,
-            )  # fmt: skip
-    return alerts
+__all__ = ["Recorder"]
 
 
 class Recorder:
     """Writes steps to a record; redelivered transactions keep the decision they had."""
 
-    def __init__(self, record: Record, scorer: Scorer, desk: AlertDesk) -> None:
+    def __init__(self, record: Record, scorer: Scorer) -> None:
         self.record = record
         self.scorer = scorer
-        self.desk = desk
 
-    def write(self, step: Step, transactions: Sequence[Transaction]) -> list[Alert]:
-        """Record a step whose row i is ``transactions[i]`` (tokenised); returns the alerts that it raised."""
+    def write(self, step: Step, transactions: Sequence[Transaction], raised: Raised) -> None:
+        """Record a step whose row i is ``transactions[i]`` (tokenised), and what the ring desk made of it."""
         ids = [one.transaction_id for one in transactions]
-        alerts = raise_alerts(self.desk, step, ids)
-        if transactions or alerts:
+        if transactions or raised.alerts:
             self.record.write_batch(
                 transactions, self._decisions(step, ids), self._receipts(step, ids),
-                rings=[ring_record(change.ring) for _, change in step.rings], alerts=alerts,
+                rings=raised.rings, alerts=raised.alerts,
             )  # fmt: skip
-        return alerts
 
     def _decisions(self, step: Step, ids: Sequence[str]) -> list[Decision]:
         scores = step.scores

@@ -33,14 +33,13 @@ from fraud.transaction import Transaction
 from fraud.write_aside import write_aside
 from graph.events import TRANSACTION, FrameEvents
 from graph.opening import open_graph_store
-from graph.rings import RingWatch
 from graph.write_behind import WriteBehind
 from models.evaluate import evaluate
 from models.report import write_report
 from models.scorer import Scorer
 from models.thresholds import OUTCOMES
 from models.training import online_graph
-from stream.alerting import AlertDesk, ring_record
+from stream.desk import RingDesk
 from stream.pipeline import Pipeline, Step
 from stream.recording import Recorder
 
@@ -78,8 +77,9 @@ def replay(
     Labels take effect at their label_time. With ``record``, every decided transaction is written there; ``notify``
     is called after each write.
     """
-    pipeline = Pipeline(online_graph(settings), scorer, RingWatch())
-    recorder = None if record is None else Recorder(record, scorer, AlertDesk(settings.costs.review_cost))
+    pipeline = Pipeline(online_graph(settings), scorer)
+    desk = RingDesk(settings.costs.review_cost)
+    recorder = None if record is None else Recorder(record, scorer)
     source, ids = FrameEvents(frame), frame["transaction_id"].to_numpy(dtype=object)
     start = np.iinfo(np.int64).min if since is None else int(since.timestamp() * 1e6)
     said = Replayed(pd.DataFrame())
@@ -95,9 +95,11 @@ def replay(
                     continue
                 step = pipeline.process(events, ids[rows].tolist())
                 parts.append(_score_rows(step, ids[rows]))
-                said.rings.update({ring.ring_id: ring for ring in _rings(step)})
+                raised = desk.observe(step.suspicions)
+                said.rings.update({ring.ring_id: ring for ring in raised.rings})
+                said.alerts += len(raised.alerts)
                 if recorder is not None:
-                    said.alerts += len(recorder.write(step, _as_transactions(frame, rows)))
+                    recorder.write(step, _as_transactions(frame, rows), raised)
                     if notify is not None:
                         notify()
             advance(len(chunk))
@@ -113,10 +115,6 @@ def _split(chunk: Chunk, start: int) -> Iterator[tuple[Chunk, bool]]:
     for part, live in ((slice(0, at), False), (slice(at, len(chunk)), True)):
         if part.stop > part.start:
             yield Chunk(chunk.kind[part], chunk.row[part], chunk.time[part]), live
-
-
-def _rings(step: Step) -> list[Ring]:
-    return [ring_record(change.ring) for _, change in step.rings]
 
 
 def _score_rows(step: Step, ids: NDArray[np.object_]) -> pd.DataFrame:
