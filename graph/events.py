@@ -24,7 +24,16 @@ from fraud.tokens import Tokeniser
 from fraud.transaction import Transaction
 from graph.layout import EVENT
 
-__all__ = ["LABEL", "TRANSACTION", "Events", "FrameEvents", "channel_code", "from_transactions", "mcc_code"]
+__all__ = [
+    "LABEL",
+    "TRANSACTION",
+    "Events",
+    "FrameEvents",
+    "channel_code",
+    "from_labels",
+    "from_transactions",
+    "mcc_code",
+]
 
 TRANSACTION, LABEL = 0, 1
 
@@ -255,3 +264,14 @@ def from_transactions(transactions: Sequence[Transaction], tokeniser: Tokeniser 
             device.append(None if one.device_id is None else devices[one.device_id])
             ip.append(None if one.ip is None else ips[one.ip])
     return Events(np.frombuffer(packed, dtype=EVENT), account, target, device, ip)
+
+
+def from_labels(
+    transactions: Sequence[Transaction], is_fraud: Sequence[bool], known_at: Sequence[datetime]
+) -> Events:
+    """A batch of label reveals, in the order in which they became known; transactions are tokenised."""
+    events = from_transactions(transactions)
+    events.rows["kind"] = LABEL
+    events.rows["is_fraud"] = is_fraud
+    events.rows["time"] = [(moment - EPOCH) // MICROSECOND for moment in known_at]
+    return events
