@@ -16,7 +16,7 @@ from pathlib import Path
 
 from fraud.errors import InputError
 
-__all__ = ["write_aside", "write_folder_aside"]
+__all__ = ["sweep", "write_aside", "write_folder_aside"]
 
 _under_way: set[Path] = set()
 """What this process is writing now: after a restart in a container another may have had our process id."""
@@ -79,15 +79,20 @@ def _aside(target: Path) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
         raise InputError(f"{target.parent}: is not a folder; nothing can be written below it") from None
-    _remove_leavings(target)
+    _remove_leavings(target.parent, re.escape(target.name))
     aside = target.with_name(f".{os.getpid()}-{secrets.token_hex(4)}.aside.{target.name}")
     _under_way.add(aside)
     return aside
 
 
-def _remove_leavings(target: Path) -> None:
-    pattern = re.compile(rf"\.(\d+)-[0-9a-f]{{8}}\.aside\.{re.escape(target.name)}")
-    for path in target.parent.iterdir():
+def sweep(folder: Path) -> None:
+    """Remove what killed processes left aside in a folder, whatever it was to become."""
+    _remove_leavings(folder, ".+")
+
+
+def _remove_leavings(folder: Path, name: str) -> None:
+    pattern = re.compile(rf"\.(\d+)-[0-9a-f]{{8}}\.aside\.{name}")
+    for path in folder.iterdir():
         match = pattern.fullmatch(path.name)
         if match and path not in _under_way and not _is_another_running(int(match[1])):
             if path.is_dir():

@@ -1,0 +1,109 @@
+"""The worker's engine: takes ledger entries into the state and decides the rows of the partitions that it owns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from fraud.transaction import Transaction
+from graph.events import from_labels, from_transactions
+from models.scorer import Scorer
+from stream.ledger import Entry, Source
+from stream.pipeline import Pipeline, Step
+from stream.state import Fresh, LedgerState
+
+__all__ = ["Decided", "Engine", "Taken"]
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """Transactions that this worker decided in one go; row i of ``step`` is ``transactions[i]``."""
+
+    step: Step
+    transactions: list[Transaction]
+    partitions: list[int]
+    """Source partition of each."""
+    ledger: int
+    """Ledger offset below which everything had been taken in when they were done."""
+
+
+@dataclass(slots=True)
+class Taken:
+    """What came of a run of entries."""
+
+    position: int
+    """Ledger offset of the next entry."""
+    decided: list[Decided] = field(default_factory=list)
+    repeated: list[tuple[int, Transaction]] = field(default_factory=list)
+    """Partition and content of owned transactions that came again under an id already seen."""
+    settled: dict[Source, int] = field(default_factory=dict)
+    """Of the owned partitions: source offset below which everything is now decided or refused."""
+    events: int = 0
+    """Events that moved the state, scored here or not."""
+
+
+class Engine:
+    """State, pipeline and the partitions to score, in one thread; knows nothing of Kafka or of the record."""
+
+    def __init__(self, state: LedgerState, scorer: Scorer) -> None:
+        self.state = state
+        self.pipeline = Pipeline(state.graph, scorer)
+        self.owned: dict[int, int] = {}
+        """Transaction partitions to score, each from which source offset on."""
+
+    def own(self, decided: dict[int, int]) -> bool:
+        """Score these partitions from now on, each from the source offset below which all is decided.
+
+        False when the state is already past undecided rows: it is then to be taken back to a snapshot before them.
+        """
+        self.owned = dict(decided)
+        settled = self.state.settled
+        return all(settled.get(("transactions", p), 0) <= offset for p, offset in decided.items())
+
+    def take(self, entries: Sequence[tuple[int, Entry]]) -> Taken:
+        """Take in entries (ledger offset, entry) in their order."""
+        runs = self.state.sift(entries)
+        taken = Taken(self.state.position)
+        for fresh in runs:
+            taken.events += len(fresh.transactions)
+            if fresh.labels:
+                self._take_labels(fresh)
+            else:
+                self._take_transactions(fresh, taken)
+        for partition in self.owned:
+            source: Source = ("transactions", partition)
+            taken.settled[source] = max(self.state.settled.get(source, 0), self.owned[partition])
+        return taken
+
+    def _take_labels(self, fresh: Fresh) -> None:
+        is_fraud = [mark.is_fraud for mark in fresh.labels]
+        self.pipeline.warm(
+            from_labels(fresh.transactions, is_fraud, [mark.known_at for mark in fresh.labels])
+        )
+
+    def _take_transactions(self, fresh: Fresh, taken: Taken) -> None:
+        owned = self.owned
+        taken.repeated += [
+            (partition, transaction)
+            for partition, offset, transaction in fresh.repeated
+            if partition in owned and offset >= owned[partition]
+        ]
+        if not fresh.transactions:
+            return
+        events = from_transactions(fresh.transactions)
+        mine = [
+            row
+            for row, (partition, offset) in enumerate(zip(fresh.partitions, fresh.offsets, strict=True))
+            if partition in owned and offset >= owned[partition]
+        ]
+        if not mine:
+            self.pipeline.warm(events)
+            return
+        ids = [one.transaction_id for one in fresh.transactions]
+        everything = len(mine) == len(ids)
+        step = self.pipeline.process(events, ids, None if everything else np.array(mine, dtype=np.int64))
+        transactions = fresh.transactions if everything else [fresh.transactions[row] for row in mine]
+        partitions = fresh.partitions if everything else [fresh.partitions[row] for row in mine]
+        taken.decided.append(Decided(step, transactions, partitions, self.state.position))

@@ -1,0 +1,95 @@
+"""The ledger: accepted events of all partitions in the one order in which every worker takes them in.
+
+An *entry* holds what one door admitted from one portion of a source partition: tokenised, checked, with the range of
+source offsets that it settles. The topic has a single partition, so its order is total; a range that comes twice
+(redelivery, a worker that did not know yet that it had lost the partition) is recognised by its offsets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from fraud.errors import StoreError
+from fraud.transaction import Transaction
+
+__all__ = ["ENTRY_VERSION", "Entry", "LabelMark", "Source", "decode_entry", "encode_entry"]
+
+ENTRY_VERSION = 1
+
+Kind = Literal["transactions", "labels"]
+Source = tuple[Kind, int]
+"""A partition of one of the two source topics."""
+
+
+class LabelMark(msgspec.Struct, frozen=True, array_like=True):
+    """What a label says of its transaction, and since when it is known."""
+
+    is_fraud: bool
+    known_at: datetime
+
+
+class _Row(Transaction, frozen=True, array_like=True, gc=False):
+    """A transaction as the ledger holds it: its fields in their order, without their names."""
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """Events admitted from source offsets ``start`` up to ``stop``; what was refused left a gap in ``offsets``."""
+
+    kind: Kind
+    partition: int
+    start: int
+    stop: int
+    offsets: Sequence[int]
+    """Source offset of each event, ascending."""
+    transactions: Sequence[Transaction]
+    """Tokenised; of a label, the transaction that it is about."""
+    labels: Sequence[LabelMark] = ()
+    """One an event where ``kind`` is labels."""
+
+    @property
+    def source(self) -> Source:
+        """Where the events come from."""
+        return self.kind, self.partition
+
+
+class _Wire(msgspec.Struct, array_like=True):
+    version: int
+    kind: Kind
+    partition: int
+    start: int
+    stop: int
+    offsets: list[int]
+    rows: list[_Row]
+    labels: list[LabelMark] = []
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(_Wire)
+_astuple = msgspec.structs.astuple
+
+
+def encode_entry(entry: Entry) -> bytes:
+    """As a message of the ledger topic."""
+    rows = [_astuple(one) for one in entry.transactions]
+    head = (ENTRY_VERSION, entry.kind, entry.partition, entry.start, entry.stop)
+    return _encoder.encode((*head, entry.offsets, rows, entry.labels))
+
+
+def decode_entry(message: bytes) -> Entry:
+    """From a message of the ledger topic; raises StoreError when it is none of this release's.
+
+    The ledger is written by our own doors alone, so nothing in it is skipped: a worker that cannot read an entry stops.
+    """
+    try:
+        wire = _decoder.decode(message)
+    except msgspec.DecodeError as error:
+        raise StoreError(
+            f"ledger: unreadable entry ({error}); run the release that wrote it, or a newer one"
+        ) from error
+    if wire.version != ENTRY_VERSION:
+        raise StoreError(f"ledger: entry of version {wire.version}, this release reads {ENTRY_VERSION}")
+    return Entry(wire.kind, wire.partition, wire.start, wire.stop, wire.offsets, wire.rows, wire.labels)

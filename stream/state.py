@@ -1,0 +1,89 @@
+"""The worker's state as a function of the ledger: online graph, source offsets taken in, transaction ids seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from fraud.transaction import Transaction
+from graph.online import OnlineGraph
+from graph.seen import SeenIds
+from stream.ledger import Entry, LabelMark, Source
+
+__all__ = ["Fresh", "LedgerState"]
+
+
+@dataclass(slots=True)
+class Fresh:
+    """Events of consecutive entries that the state has not seen, in ledger order; all transactions or all labels."""
+
+    transactions: list[Transaction] = field(default_factory=list)
+    partitions: list[int] = field(default_factory=list)
+    """Source partition of each."""
+    offsets: list[int] = field(default_factory=list)
+    """Source offset of each."""
+    labels: list[LabelMark] = field(default_factory=list)
+    """What the labels say; empty for transactions."""
+    repeated: list[tuple[int, int, Transaction]] = field(default_factory=list)
+    """Partition, offset and content of transactions whose id had been seen: they move nothing."""
+
+
+@dataclass(slots=True)
+class LedgerState:
+    """Everything that scoring depends on, and how far in the ledger it stands.
+
+    Two workers whose state stands at the same ``position`` hold the same bits, whatever they scored and however often
+    they were restarted.
+    """
+
+    graph: OnlineGraph
+    seen: SeenIds
+    position: int = 0
+    """Ledger offset of the next entry to take in."""
+    settled: dict[Source, int] = field(default_factory=dict)
+    """For each source partition, the offset below which everything has been taken in."""
+
+    def sift(self, entries: Iterable[tuple[int, Entry]]) -> list[Fresh]:
+        """Note entries (ledger offset, entry), ascending, as taken in; returns what of them is new.
+
+        The caller puts the returned events into the graph, in order.
+        """
+        runs: list[tuple[str, Fresh]] = []
+        for offset, entry in entries:
+            if offset < self.position:
+                continue
+            self.position = offset + 1
+            known = self.settled.get(entry.source, 0)
+            if entry.stop <= known:
+                continue
+            self.settled[entry.source] = entry.stop
+            if not runs or runs[-1][0] != entry.kind:
+                runs.append((entry.kind, Fresh()))
+            _add(runs[-1][1], entry, known)
+        return [self._unseen(fresh) if kind == "transactions" else fresh for kind, fresh in runs]
+
+    def _unseen(self, fresh: Fresh) -> Fresh:
+        new = self.seen.admit([one.transaction_id for one in fresh.transactions])
+        if new.all():
+            return fresh
+        kept = Fresh()
+        rows = zip(fresh.transactions, fresh.partitions, fresh.offsets, new.tolist(), strict=True)
+        for transaction, partition, offset, is_new in rows:
+            if is_new:
+                kept.transactions.append(transaction)
+                kept.partitions.append(partition)
+                kept.offsets.append(offset)
+            else:
+                kept.repeated.append((partition, offset, transaction))
+        return kept
+
+
+def _add(run: Fresh, entry: Entry, known: int) -> None:
+    """Append what of an entry lies at or above the offset ``known``."""
+    first = 0
+    if entry.start < known:
+        first = sum(offset < known for offset in entry.offsets)
+    run.transactions += entry.transactions[first:]
+    run.offsets += entry.offsets[first:]
+    run.partitions += [entry.partition] * (len(entry.offsets) - first)
+    run.labels += entry.labels[first:]
