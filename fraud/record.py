@@ -8,7 +8,7 @@ power.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Self
@@ -82,7 +82,7 @@ class Record(RecordReader):
         receipts: ReceiptBatch | None = None,
         *,
         stream: str = "main",
-        position: int | None = None,
+        positions: Mapping[str, int] | None = None,
         states: Iterable[SavedState] = (),
         rings: Iterable[Ring] = (),
         alerts: Iterable[Alert] = (),
@@ -91,8 +91,8 @@ class Record(RecordReader):
         """Record a batch, all or nothing; row i of decisions and of receipts belongs to transaction i.
 
         ``stream`` names the writer; readers that follow the record keep their place by stream and batch.
-        ``position`` says how far in the stream's source the batch reaches, and ``states`` are kept beside it: both
-        are there when the batch is there, and never go back.
+        ``positions`` say how far in their sources the batch reaches, source by source, and ``states`` are kept
+        beside them: both are there when the batch is there, and never go back.
         Raises InputError when the parts do not belong together, StoreUnavailable when it may be tried again.
         """
         ids = [t.transaction_id for t in transactions]
@@ -109,8 +109,8 @@ class Record(RecordReader):
             _insert_new(
                 connection, table.dead_letters, [msgspec.structs.asdict(letter) for letter in dead_letters]
             )
-            if position is not None:
-                advance(connection, stream, position)
+            for source, position in (positions or {}).items():
+                advance(connection, source, position)
             for state in states:
                 keep_state(connection, state)
         kept = set(fresh)

@@ -24,17 +24,17 @@ def record(tmp_path: Path) -> Iterator[Record]:
 def test_a_position_is_kept_by_stream_and_never_goes_back(record: Record) -> None:
     assert record.positions() == {}
     assert record.position("ledger-3") is None
-    record.write_batch([transaction(1)], [decision(1)], stream="ledger-3", position=12_345)
-    record.write_batch([transaction(1)], [decision(1)], stream="ledger-3", position=12_000)
-    record.write_batch([], [], stream="ledger-4", position=2**40)
+    record.write_batch([transaction(1)], [decision(1)], stream="ledger-3", positions={"ledger-3": 12_345})
+    record.write_batch([transaction(1)], [decision(1)], stream="ledger-3", positions={"ledger-3": 12_000})
+    record.write_batch([], [], stream="ledger-4", positions={"ledger-4": 2**40})
     record.write_batch([transaction(2)], [decision(2)], stream="main")
     assert record.positions() == {"ledger-3": 12_345, "ledger-4": 2**40}
     assert record.position("ledger-3") == 12_345
 
 
 def test_a_batch_of_repeats_still_moves_its_position(record: Record) -> None:
-    record.write_batch([transaction(1)], [decision(1)], stream="s", position=1)
-    assert record.write_batch([transaction(1)], [decision(1)], stream="s", position=2).new == 0
+    record.write_batch([transaction(1)], [decision(1)], stream="s", positions={"s": 1})
+    assert record.write_batch([transaction(1)], [decision(1)], stream="s", positions={"s": 2}).new == 0
     assert record.position("s") == 2
 
 
@@ -53,6 +53,8 @@ def test_the_newest_state_of_a_name_is_kept(record: Record) -> None:
 def test_a_failing_batch_moves_nothing(record: Record) -> None:
     bad = msgspec.structs.replace(alert(ring()), score=None)
     with pytest.raises(StoreError, match="NOT NULL"):
-        record.write_batch([], [], alerts=[bad], stream="s", position=7, states=[SavedState("desk", 7, b"x")])
+        record.write_batch(
+            [], [], alerts=[bad], stream="s", positions={"s": 7}, states=[SavedState("desk", 7, b"x")]
+        )
     assert record.positions() == {}
     assert record.state("desk") is None
