@@ -1,0 +1,149 @@
+"""The broker: names of the topics, how to connect, and making the topics that are not there."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from typing import Any, Self
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from fraud.errors import ServiceError, SettingsError
+from fraud.settings import Settings, StreamSettings
+
+__all__ = ["LARGEST_MESSAGE", "Topics", "ensure_topics", "new_producer", "security", "tail"]
+
+LARGEST_MESSAGE = 8 << 20
+"""Bytes of a message that topics and producers allow; a ledger entry of long identifiers may take a few."""
+
+MONTH = 30 * 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """Names of the topics."""
+
+    transactions: str
+    """Raw transactions, JSON, keyed by account id."""
+    labels: str
+    """What became known about transactions, JSON, keyed by transaction id."""
+    ledger: str
+    """Admitted events in the order in which all workers take them in; one partition, written by workers alone."""
+    scored: str
+    """What the ring desk needs to know of scored transactions; one partition, written by workers alone."""
+    decisions: str
+    """One decision a transaction, JSON, keyed by transaction id, in the partition of its transaction."""
+    alerts: str
+    """Alerts in each of their states, JSON, keyed by alert id."""
+    dead_letters: str
+    """Refused records, JSON, with the reason and where they stand."""
+
+    @classmethod
+    def named(cls, prefix: str) -> Self:
+        """All topics under one prefix."""
+        return cls(**{name: prefix + name.replace("_", "-") for name in cls.__slots__})
+
+
+def security(stream: StreamSettings) -> dict[str, Any]:
+    """Arguments of aiokafka's clients for encryption and log-in; raises SettingsError for unreadable certificates."""
+    protocol = ("SASL_" if stream.user else "") + ("SSL" if stream.tls else "PLAINTEXT")
+    said: dict[str, Any] = {"security_protocol": protocol}
+    if stream.tls:
+        try:
+            said["ssl_context"] = ssl.create_default_context(cafile=stream.ca_file)
+        except OSError as error:
+            raise SettingsError(
+                f"RINGFENCE_STREAM__CA_FILE: {stream.ca_file} cannot be read ({error})"
+            ) from None
+    if stream.user and stream.password:
+        said |= {
+            "sasl_mechanism": "SCRAM-SHA-512",
+            "sasl_plain_username": stream.user,
+            "sasl_plain_password": stream.password.get_secret_value(),
+        }
+    return said
+
+
+def new_producer(settings: Settings) -> AIOKafkaProducer:
+    """A producer that acknowledges what all replicas hold and repeats nothing, not started."""
+    return AIOKafkaProducer(
+        bootstrap_servers=settings.stream.broker,
+        client_id="ringfence",
+        acks="all",
+        enable_idempotence=True,
+        max_request_size=LARGEST_MESSAGE,
+        max_batch_size=1 << 18,
+        **security(settings.stream),
+    )
+
+
+def tail(settings: Settings) -> AIOKafkaConsumer:
+    """A consumer outside of any group, to be assigned partitions and positions by hand, not started."""
+    return AIOKafkaConsumer(
+        bootstrap_servers=settings.stream.broker,
+        client_id="ringfence-tail",
+        group_id=None,
+        enable_auto_commit=False,
+        max_partition_fetch_bytes=LARGEST_MESSAGE,
+        fetch_max_wait_ms=500,
+        **security(settings.stream),
+    )
+
+
+async def ensure_topics(settings: Settings) -> None:
+    """Make the topics that are not there.
+
+    Raises ServiceError when the broker does not answer, SettingsError when a topic is there in a form that cannot
+    work: a ledger of several partitions has no order.
+    """
+    stream = settings.stream
+    admin = AIOKafkaAdminClient(bootstrap_servers=stream.broker, client_id="ringfence", **security(stream))
+    try:
+        await admin.start()
+    except KafkaError as error:
+        raise ServiceError(f"broker {stream.broker}: does not answer ({error}); is it running?") from error
+    try:
+        answer = await admin.create_topics(_topics(stream))
+        for name, code, *text in answer.topic_errors:
+            error = for_code(code)
+            if code and error is not TopicAlreadyExistsError:
+                raise ServiceError(f"topic {name}: cannot be made ({error.__name__}: {text})")
+        await _check_single(admin, stream)
+    finally:
+        await admin.close()
+
+
+def _topics(stream: StreamSettings) -> list[NewTopic]:
+    names = Topics.named(stream.prefix)
+    forever = {"retention.ms": "-1", "retention.bytes": "-1"}
+    month = {"retention.ms": str(MONTH)}
+    wanted: dict[str, tuple[int, dict[str, str]]] = {
+        names.transactions: (stream.partitions, {}),
+        names.labels: (1, {}),
+        names.ledger: (1, forever),
+        names.scored: (1, month),
+        names.decisions: (stream.partitions, {}),
+        names.alerts: (1, month),
+        names.dead_letters: (1, month),
+    }
+    return [
+        NewTopic(
+            name=name,
+            num_partitions=partitions,
+            replication_factor=stream.replication,
+            topic_configs={"max.message.bytes": str(LARGEST_MESSAGE), **configuration},
+        )
+        for name, (partitions, configuration) in wanted.items()
+    ]
+
+
+async def _check_single(admin: AIOKafkaAdminClient, stream: StreamSettings) -> None:
+    names = Topics.named(stream.prefix)
+    for topic in await admin.describe_topics([names.ledger, names.scored]):
+        if len(topic["partitions"]) != 1:
+            raise SettingsError(
+                f"topic {topic['topic']}: has {len(topic['partitions'])} partitions, must have one; "
+                "use another RINGFENCE_STREAM__PREFIX"
+            )
