@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
@@ -20,13 +20,15 @@ from sqlalchemy.exc import (
 
 from fraud.errors import SettingsError, StoreError, StoreUnavailable
 
-__all__ = ["AT_ONCE", "open_engine", "portions", "store_errors", "upsert", "writing"]
+__all__ = ["AT_ONCE", "insert_new", "open_engine", "portions", "store_errors", "upsert", "writing"]
+
+Value = TypeVar("Value")
 
 PRAGMAS = {
+    "busy_timeout": "60000",
     "journal_mode": "WAL",
     "synchronous": "FULL",
     "foreign_keys": "ON",
-    "busy_timeout": "15000",
     "cache_size": "-65536",
     "temp_store": "MEMORY",
     "wal_autocheckpoint": "8000",
@@ -92,7 +94,13 @@ def upsert(connection: Connection, into: Table) -> sqlite.Insert | postgresql.In
     return postgresql.insert(into) if connection.dialect.name == "postgresql" else sqlite.insert(into)
 
 
-def portions(values: Iterable[str]) -> Iterator[list[str]]:
+def insert_new(connection: Connection, into: Table, rows: list[dict[str, Any]]) -> None:
+    """Insert the rows whose key is not there yet."""
+    if rows:
+        connection.execute(upsert(connection, into).on_conflict_do_nothing(), rows)
+
+
+def portions(values: Iterable[Value]) -> Iterator[list[Value]]:
     """The values in lists that any database takes as parameters of one statement."""
     everything = list(values)
     for start in range(0, len(everything), AT_ONCE):

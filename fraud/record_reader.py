@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, Engine, Executable, Select, Table, case, func, select, type_coerce
+from sqlalchemy import BigInteger, Engine, Executable, Select, Table, case, func, or_, select, type_coerce
 
 from fraud.alert import Alert, AlertState, Severity, Subject
 from fraud.database import AT_ONCE, portions, store_errors
 from fraud.decision import Decision, Outcome, Reason
 from fraud.errors import StoreError
+from fraud.label import Label
 from fraud.receipt import Receipt, ReceiptBatch
+from fraud.record_hashes import name_hashes
+from fraud.record_lookup import doubling, row_ids
 from fraud.record_rows import AlertSummary, DayCount, DecidedTransaction, Following, SavedState
 from fraud.record_tables import (
     DAY,
     EPOCH,
+    ROW_BITS,
     alerts,
     batches,
     decisions,
+    eras,
+    labels,
+    mentions,
     positions,
     receipts,
     ring_members,
@@ -31,8 +38,12 @@ from fraud.record_tables import (
 )
 from fraud.ring import NodeKind, Ring, RingMember
 from fraud.run import Run, RunState
+from fraud.transaction import Transaction
 
 __all__ = ["RecordReader"]
+
+NOTHING = "[]"
+BATCH_ROWS = 1 << ROW_BITS
 
 
 class RecordReader:
@@ -115,8 +126,8 @@ class RecordReader:
     def transactions(self, transaction_ids: Iterable[str]) -> list[DecidedTransaction]:
         """The named transactions that are in the record, oldest first."""
         found: list[DecidedTransaction] = []
-        for some in portions(transaction_ids):
-            found += self._decided(_decided_query().where(transactions.c.transaction_id.in_(some)))
+        for some in self._row_ids(transaction_ids):
+            found += self._decided(_decided_query().where(transactions.c.row_id.in_(some)))
         return sorted(found, key=lambda t: (t.event_time, t.transaction_id))
 
     def transactions_around(
@@ -129,36 +140,41 @@ class RecordReader:
     ) -> list[DecidedTransaction]:
         """The newest transactions at a node (payer, counterparty, merchant, device or IP), newest first.
 
-        ``since`` is included, ``until`` is not. Each end is asked for its own newest, so that a hub costs no
-        more.
+        ``since`` is included, ``until`` is not. Eras are asked from the newest on, until no older one can add to
+        what was found, so that a hub costs no more.
         """
         column = transactions.c
         ends = (column.account_id, column.counterparty_id, column.merchant_id, column.device_id, column.ip)
-        found: dict[str, DecidedTransaction] = {}
-        for end in ends:
-            query = _decided_query().where(end == node_id)
-            if since is not None:
-                query = query.where(column.event_time >= since)
-            if until is not None:
-                query = query.where(column.event_time < until)
-            query = query.order_by(column.event_time.desc(), column.transaction_id).limit(limit)
-            found.update((t.transaction_id, t) for t in self._decided(query))
-        newest = sorted(found.values(), key=lambda t: (t.event_time, t.transaction_id), reverse=True)
-        return newest[:limit]
+        query = _decided_query().join(mentions, mentions.c.row_id == column.row_id)
+        query = query.where(mentions.c.name_hash == int(name_hashes([node_id])[0]))
+        query = query.where(or_(*(end == node_id for end in ends)))
+        if since is not None:
+            query = query.where(column.event_time >= since)
+        if until is not None:
+            query = query.where(column.event_time < until)
+        query = query.order_by(column.event_time.desc(), column.transaction_id.desc()).limit(limit)
+        found: list[DecidedTransaction] = []
+        for some in doubling(self._eras(since, until)):
+            if len(found) == limit and some[0].latest < found[-1].event_time:
+                break
+            found += self._decided(query.where(mentions.c.era.in_([row.era for row in some])))
+            found.sort(key=lambda t: (t.event_time, t.transaction_id), reverse=True)
+            del found[limit:]
+        return found
 
     def worst_scores(self, account_ids: Iterable[str]) -> dict[str, tuple[float, Outcome]]:
         """The highest score of each account as payer, and the outcome it led to; unknown accounts are absent."""
         worst: dict[str, tuple[float, Outcome]] = {}
+        account = transactions.c.account_id
+        query = select(account, decisions.c.outcome, func.max(decisions.c.score).label("score"))
+        query = query.select_from(mentions).join(transactions, transactions.c.row_id == mentions.c.row_id)
+        query = query.join(decisions, decisions.c.row_id == transactions.c.row_id)
+        query = query.group_by(account, decisions.c.outcome)
         for some in portions(account_ids):
-            query = (
-                select(
-                    transactions.c.account_id, decisions.c.outcome, func.max(decisions.c.score).label("score")
-                )
-                .join(decisions, decisions.c.transaction_id == transactions.c.transaction_id)
-                .where(transactions.c.account_id.in_(some))
-                .group_by(transactions.c.account_id, decisions.c.outcome)
+            there = mentions.c.era.in_(select(eras.c.era)) & mentions.c.name_hash.in_(
+                name_hashes(some).tolist()
             )
-            for row in self._rows(query):
+            for row in self._rows(query.where(there, account.in_(some))):
                 score = (row.score, Outcome(row.outcome))
                 worst[row.account_id] = max(worst.get(row.account_id, score), score)
         return worst
@@ -170,33 +186,46 @@ class RecordReader:
     def decisions(self, transaction_ids: Iterable[str]) -> dict[str, Decision]:
         """Decisions by transaction id, for those that are in the record."""
         found: dict[str, Decision] = {}
-        for some in portions(transaction_ids):
-            for row in self._rows(select(decisions).where(decisions.c.transaction_id.in_(some))):
+        query = select(decisions, transactions.c.transaction_id, transactions.c.event_time).join(
+            transactions, transactions.c.row_id == decisions.c.row_id
+        )
+        for some in self._row_ids(transaction_ids):
+            for row in self._rows(query.where(decisions.c.row_id.in_(some))):
                 found[row.transaction_id] = Decision(
                     transaction_id=row.transaction_id,
                     event_time=row.event_time,
                     score=row.score,
                     outcome=Outcome(row.outcome),
                     model_version=row.model_version,
-                    reasons=msgspec.json.decode(row.reasons, type=tuple[Reason, ...]),
-                    missing=msgspec.json.decode(row.missing, type=tuple[str, ...]),
+                    reasons=_reasons(row.reasons),
+                    missing=msgspec.json.decode(row.missing or NOTHING, type=tuple[str, ...]),
                 )
+        return found
+
+    def labels(self, transaction_ids: Iterable[str]) -> dict[str, list[Label]]:
+        """What was reported of the named transactions, the earliest report first; the last one counts."""
+        found: dict[str, list[Label]] = {}
+        column = labels.c
+        for some in portions(transaction_ids):
+            query = select(column.transaction_id, column.is_fraud, column.known_at, column.source)
+            query = query.where(column.transaction_id.in_(some)).order_by(column.known_at, column.source)
+            for row in self._rows(query):
+                found.setdefault(row.transaction_id, []).append(Label(*row))
         return found
 
     def receipt(self, transaction_id: str) -> Receipt | None:
         """What a transaction was scored from, or None where no receipt was kept."""
-        query = select(receipts.c.body, decisions.c.batch_row).join(
-            decisions, decisions.c.batch_id == receipts.c.batch_id
-        )
-        rows = self._rows(query.where(decisions.c.transaction_id == transaction_id))
+        found = next(self._row_ids([transaction_id]), None)
+        if found is None:
+            return None
+        batch_id, i = found[0] >> ROW_BITS, found[0] & ((1 << ROW_BITS) - 1)
+        rows = self._rows(select(receipts.c.body).where(receipts.c.batch_id == batch_id))
         if not rows:
             return None
-        receipt = ReceiptBatch.from_bytes(rows[0].body).row(rows[0].batch_row)
-        if receipt.transaction_id != transaction_id:
-            raise StoreError(
-                f"receipt: row {rows[0].batch_row} belongs to another transaction; restore a backup"
-            )
-        return receipt
+        batch = ReceiptBatch.from_bytes(rows[0].body)
+        if i >= len(batch) or batch.transaction_ids[i] != transaction_id:
+            raise StoreError(f"receipt: row {i} belongs to another transaction; restore a backup")
+        return batch.row(i)
 
     def counts_by_day(self) -> list[DayCount]:
         """Decisions and money by day of event time, oldest first."""
@@ -212,7 +241,7 @@ class RecordReader:
                 func.sum(transactions.c.amount).label("money"),
                 func.sum(case((held, transactions.c.amount), else_=0.0)).label("stopped"),
             )
-            .join(decisions, decisions.c.transaction_id == transactions.c.transaction_id)
+            .join(decisions, decisions.c.row_id == transactions.c.row_id)
             .group_by(day)
             .order_by(day)
         )
@@ -248,10 +277,10 @@ class RecordReader:
             size += row.transactions
         if not taken:
             return Following(after, after, (), ())
-        inside = decisions.c.batch_id.between(taken[0], taken[-1]) & decisions.c.batch_id.in_(taken)
-        found = self._decided(
-            _decided_query().where(inside).order_by(decisions.c.batch_id, decisions.c.batch_row)
-        )
+        rows = transactions.c.row_id
+        of_batch = (rows >= batch.batch_id * BATCH_ROWS) & (rows < (batch.batch_id + 1) * BATCH_ROWS)
+        written = _decided_query().join(batches, of_batch).where(batch.batch_id.in_(taken))
+        found = self._decided(written.order_by(rows))
         changed = self._rows(
             select(rings.c.ring_id).where(rings.c.batch_id.in_(taken)).order_by(rings.c.ring_id)
         )
@@ -291,12 +320,27 @@ class RecordReader:
         """Give the connections back; the record can't be used afterwards."""
         self.engine.dispose()
 
+    def _row_ids(self, transaction_ids: Iterable[str]) -> Iterator[list[int]]:
+        """Row ids of the named transactions that are on record, in portions."""
+        with store_errors("read"), self.engine.connect() as connection:
+            found = list(row_ids(connection, transaction_ids).values())
+        yield from portions(found)
+
+    def _eras(self, since: datetime | None, until: datetime | None) -> Sequence[Any]:
+        """Eras that reach into a window, by their latest event, the newest first."""
+        query = select(eras.c.era, eras.c.latest).order_by(eras.c.latest.desc())
+        if since is not None:
+            query = query.where(eras.c.latest >= since)
+        if until is not None:
+            query = query.where(eras.c.earliest < until)
+        return self._rows(query)
+
     def _decided(self, query: Select[Any]) -> list[DecidedTransaction]:
         found = []
         for row in self._rows(query):
             values = dict(row._mapping)
             values["outcome"] = None if row.outcome is None else Outcome(row.outcome)
-            values["reasons"] = msgspec.json.decode(row.reasons or "[]", type=tuple[Reason, ...])
+            values["reasons"] = _reasons(row.reasons)
             found.append(DecidedTransaction(**values))
         return found
 
@@ -306,6 +350,11 @@ class RecordReader:
 
 
 def _decided_query() -> Select[Any]:
-    return select(transactions, decisions.c.score, decisions.c.outcome, decisions.c.reasons).outerjoin(
-        decisions, decisions.c.transaction_id == transactions.c.transaction_id
+    columns = [transactions.c[name] for name in Transaction.__struct_fields__]
+    return select(*columns, decisions.c.score, decisions.c.outcome, decisions.c.reasons).outerjoin(
+        decisions, decisions.c.row_id == transactions.c.row_id
     )
+
+
+def _reasons(stored: str | None) -> tuple[Reason, ...]:
+    return msgspec.json.decode(stored or NOTHING, type=tuple[Reason, ...])

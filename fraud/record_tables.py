@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Dialect,
     Float,
@@ -27,6 +28,7 @@ from sqlalchemy import (
 
 __all__ = [
     "DAY",
+    "ROW_BITS",
     "SCHEMA_VERSION",
     "Instant",
     "alert_outbox",
@@ -34,6 +36,9 @@ __all__ = [
     "batches",
     "dead_letters",
     "decisions",
+    "eras",
+    "labels",
+    "mentions",
     "metadata",
     "positions",
     "receipts",
@@ -41,6 +46,7 @@ __all__ = [
     "rings",
     "runs",
     "schema_version",
+    "since_epoch",
     "states",
     "transactions",
 ]
@@ -51,10 +57,18 @@ SCHEMA_VERSION = 2
 DAY = 86_400_000_000
 """Microseconds in a day."""
 
+ROW_BITS = 20
+"""A row id is the batch id, shifted up by as many bits, and the row in the batch."""
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
 metadata = MetaData()
+
+
+def since_epoch(moment: datetime) -> int:
+    """Microseconds since 1970-01-01 UTC; raises TypeError for a datetime without a time zone."""
+    return (moment - EPOCH) // MICROSECOND
 
 
 class Instant(TypeDecorator[datetime]):
@@ -65,7 +79,7 @@ class Instant(TypeDecorator[datetime]):
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
         """To microseconds; raises TypeError for a datetime without a time zone."""
-        return None if value is None else (value - EPOCH) // MICROSECOND
+        return None if value is None else since_epoch(value)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
         """From microseconds."""
@@ -77,12 +91,13 @@ schema_version = Table("schema_version", metadata, Column("version", Integer, pr
 transactions = Table(
     "transactions",
     metadata,
-    Column("transaction_id", String, primary_key=True),
+    Column("row_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("transaction_id", String, nullable=False),
     Column("event_time", Instant, nullable=False),
     Column("account_id", String, nullable=False),
+    Column("amount", Float(53), nullable=False),
     Column("merchant_id", String),
     Column("counterparty_id", String),
-    Column("amount", Float(53), nullable=False),
     Column("currency", String, nullable=False),
     Column("device_id", String),
     Column("ip", String),
@@ -90,24 +105,89 @@ transactions = Table(
     Column("mcc", String),
     Column("latitude", Float(53)),
     Column("longitude", Float(53)),
-    Index("transactions_by_account", "account_id", "event_time"),
-    Index("transactions_by_merchant", "merchant_id", "event_time"),
-    Index("transactions_by_counterparty", "counterparty_id", "event_time"),
-    Index("transactions_by_device", "device_id", "event_time"),
-    Index("transactions_by_ip", "ip", "event_time"),
 )
+"""``row_id`` is the batch and the row in it (``ROW_BITS``), so that rows lie on disk in the order written.
+
+PostgreSQL has a unique index on ``transaction_id``. On SQLite such an index of random ids would cost more than all else
+that is written, so there ``fraud.record_known`` keeps ids single under the one write lock.
+"""
+
+Index("transactions_by_id", transactions.c.transaction_id, unique=True).ddl_if(dialect="postgresql")
 
 batches = Table(
     "batches",
     metadata,
-    Column("batch_id", Integer, primary_key=True),
+    Column("batch_id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
     Column("stream", String, nullable=False),
     Column("transactions", Integer, nullable=False),
+    Column("id_hashes", LargeBinary),
     Index("batches_by_stream", "stream", "batch_id"),
     sqlite_autoincrement=True,
 )
 """The log of this record: what was written together, in order. One stream has one writer, so within a stream
-a batch is never seen before the batches with lower ids."""
+a batch is never seen before the batches with lower ids; across streams it may be, on PostgreSQL.
+``id_hashes`` are the hashes of its transaction ids, 8 bytes each (SQLite only)."""
+
+eras = Table(
+    "eras",
+    metadata,
+    Column("era", BigInteger, primary_key=True, autoincrement=False),
+    Column("stream", String, nullable=False),
+    Column("transactions", Integer, nullable=False),
+    Column("earliest", Instant, nullable=False),
+    Column("latest", Instant, nullable=False),
+    Index("eras_by_stream", "stream", "era"),
+)
+"""Stretches of a stream, named after their first batch, each with a part of ``mentions`` to itself;
+``earliest`` and ``latest`` are the bounds of its event times."""
+
+mentions = Table(
+    "mentions",
+    metadata,
+    Column("era", BigInteger, primary_key=True, autoincrement=False),
+    Column("name_hash", Integer, primary_key=True, autoincrement=False),
+    Column("row_id", BigInteger, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+"""Which rows name an account, merchant, device, address or transaction, by a hash of the name.
+
+One index over everything would be written to at random all over; beginning with the era, only its newest part is ever
+touched. A reader looks into every era and compares the name itself, since names may share a hash.
+"""
+
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("batch_id", BigInteger, ForeignKey("batches.batch_id"), primary_key=True, autoincrement=False),
+    Column("model_version", String, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+"""The receipts of a batch, encoded by ``fraud.receipt``; row i belongs to row i of the batch."""
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("row_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("score", Float(53), nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("model_version", String, nullable=False),
+    Column("reasons", Text),
+    Column("missing", Text),
+)
+"""The decision on the transaction of the same ``row_id``; reasons and missing parts are JSON where there are any."""
+
+labels = Table(
+    "labels",
+    metadata,
+    Column("transaction_id", String, primary_key=True),
+    Column("known_at", Instant, primary_key=True),
+    Column("source", String, primary_key=True),
+    Column("is_fraud", Boolean, nullable=False),
+    Column("stream", String, nullable=False),
+    Column("position", BigInteger),
+)
+"""What was reported of a transaction: one row a report, the first that came in where a report is repeated.
+``stream`` and ``position`` say where in which source it was received."""
 
 positions = Table(
     "positions",
@@ -126,37 +206,12 @@ states = Table(
 )
 """The newest saved state by name, and the position in its source that it holds."""
 
-receipts = Table(
-    "receipts",
-    metadata,
-    Column("batch_id", Integer, ForeignKey("batches.batch_id"), primary_key=True, autoincrement=False),
-    Column("model_version", String, nullable=False),
-    Column("body", LargeBinary, nullable=False),
-)
-"""The receipts of a batch, encoded by ``fraud.receipt``; row i belongs to ``decisions.batch_row`` i."""
-
-decisions = Table(
-    "decisions",
-    metadata,
-    Column("transaction_id", String, ForeignKey("transactions.transaction_id"), primary_key=True),
-    Column("event_time", Instant, nullable=False),
-    Column("score", Float(53), nullable=False),
-    Column("outcome", String, nullable=False),
-    Column("model_version", String, nullable=False),
-    Column("reasons", Text, nullable=False),
-    Column("missing", Text, nullable=False),
-    Column("batch_id", Integer, ForeignKey("batches.batch_id"), nullable=False),
-    Column("batch_row", Integer, nullable=False),
-    Index("decisions_by_time", "event_time", "outcome"),
-    Index("decisions_by_batch", "batch_id", "batch_row"),
-)
-
 rings = Table(
     "rings",
     metadata,
     Column("ring_id", String, primary_key=True),
     Column("version", Integer, nullable=False),
-    Column("batch_id", Integer, ForeignKey("batches.batch_id"), nullable=False),
+    Column("batch_id", BigInteger, ForeignKey("batches.batch_id"), nullable=False),
     Column("kind", String, nullable=False),
     Column("score", Float(53), nullable=False),
     Column("first_alert_time", Instant, nullable=False),

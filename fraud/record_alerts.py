@@ -1,0 +1,98 @@
+"""Writes rings and alerts: of each the highest version stays, every state of an alert goes to the outbox once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, case, delete, select
+
+from fraud import record_tables as table
+from fraud.alert import Alert, AlertState
+from fraud.database import insert_new, portions, upsert
+from fraud.ring import Ring
+
+__all__ = ["changed_rings", "save_alerts", "save_rings"]
+
+
+def changed_rings(connection: Connection, rings: Iterable[Ring]) -> list[Ring]:
+    """The newest state of each ring, where it is newer than the one on record."""
+    newest = {ring.ring_id: ring for ring in sorted(rings, key=lambda ring: ring.version)}
+    key = table.rings.c.ring_id
+    known: dict[str, int] = {}
+    for some in portions(newest):
+        query = select(key, table.rings.c.version).where(key.in_(some)).with_for_update()
+        known.update((row.ring_id, row.version) for row in connection.execute(query))
+    return [ring for ring in newest.values() if ring.version > known.get(ring.ring_id, 0)]
+
+
+def save_rings(connection: Connection, batch_id: int, rings: list[Ring]) -> None:
+    """Put new states of rings, brought by a batch, in place of those on record."""
+    if not rings:
+        return
+    statement = upsert(connection, table.rings)
+    values = {c.name: statement.excluded[c.name] for c in table.rings.c if not c.primary_key}
+    newest = statement.on_conflict_do_update(index_elements=["ring_id"], set_=values)
+    connection.execute(newest, [_ring_row(ring, batch_id) for ring in rings])
+    for some in portions(ring.ring_id for ring in rings):
+        connection.execute(delete(table.ring_members).where(table.ring_members.c.ring_id.in_(some)))
+    members = [
+        {**msgspec.structs.asdict(member), "kind": member.kind.value, "ring_id": ring.ring_id}
+        for ring in rings
+        for member in ring.members
+    ]
+    insert_new(connection, table.ring_members, members)
+
+
+def _ring_row(ring: Ring, batch_id: int) -> dict[str, Any]:
+    row = msgspec.structs.asdict(ring)
+    del row["members"]
+    return {**row, "batch_id": batch_id, "transaction_ids": _json(ring.transaction_ids)}
+
+
+def save_alerts(connection: Connection, alerts: Iterable[Alert]) -> None:
+    """Keep the newest version of each alert; it may close an alert, all else about ``state`` is the investigators'."""
+    states = sorted(alerts, key=lambda alert: alert.version)
+    if not states:
+        return
+    statement = upsert(connection, table.alerts)
+    values: dict[str, Any] = {
+        c.name: statement.excluded[c.name] for c in table.alerts.c if c.name not in ("alert_id", "state")
+    }
+    closed = AlertState.CLOSED.value
+    values["state"] = case((statement.excluded.state == closed, closed), else_=table.alerts.c.state)
+    newer = statement.excluded.version > table.alerts.c.version
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=["alert_id"], set_=values, where=newer),
+        [_alert_row(alert) for alert in states],
+    )
+    outbox = [
+        {"idempotency_key": a.idempotency_key, "alert_id": a.alert_id, "version": a.version, "body": _json(a)}
+        for a in states
+    ]
+    insert_new(connection, table.alert_outbox, outbox)
+
+
+def _alert_row(alert: Alert) -> dict[str, Any]:
+    return {
+        "alert_id": alert.alert_id,
+        "version": alert.version,
+        "state": alert.state.value,
+        "severity": alert.severity.value,
+        "severity_rank": alert.severity.rank,
+        "subject": alert.subject.value,
+        "subject_id": alert.subject_id,
+        "kind": alert.kind,
+        "score": alert.score,
+        "money": alert.money,
+        "size": len(alert.members),
+        "top_reason": alert.top_reason,
+        "opened_at": alert.opened_at,
+        "last_seen": alert.last_seen,
+        "body": _json(alert),
+    }
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()

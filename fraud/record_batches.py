@@ -1,0 +1,237 @@
+"""Writes the transactions of a batch, their decisions and receipts: each transaction once, in the order given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from fraud import record_tables as table
+from fraud.bulk_insert import bulk_insert
+from fraud.decision import Decision
+from fraud.errors import InputError
+from fraud.receipt import ReceiptBatch
+from fraud.record_hashes import id_hashes, id_name_hashes, name_hashes
+from fraud.record_known import KnownIds
+from fraud.record_lookup import row_ids
+from fraud.record_tables import ROW_BITS, since_epoch
+from fraud.transaction import Transaction
+
+__all__ = ["BatchWriter", "Decided"]
+
+ERA_TRANSACTIONS = 16_384
+"""Transactions of an era, about: few enough for its part of the index to stay in memory while it is written."""
+
+LARGEST_BATCH = 1 << ROW_BITS
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """Transactions with one decision each, and their receipts, rows in the same order."""
+
+    transactions: Sequence[Transaction]
+    decisions: Sequence[Decision]
+    receipts: ReceiptBatch | None
+
+    def __post_init__(self) -> None:
+        """Refuse parts that do not belong together."""
+        named = [(one.transaction_id, one.event_time) for one in self.transactions]
+        if named != [(one.transaction_id, one.event_time) for one in self.decisions]:
+            raise InputError(
+                "decisions: rows do not match the transactions; give one decision each, in their order"
+            )
+        if self.receipts is not None and self.ids() != list(self.receipts.transaction_ids):
+            raise InputError(
+                "receipts: rows do not match the transactions; give one receipt each, in their order"
+            )
+        if len(named) > LARGEST_BATCH:
+            raise InputError(
+                f"transactions: {len(named)} in one batch; write at most {LARGEST_BATCH} at once"
+            )
+
+    def ids(self) -> list[str]:
+        """The transaction ids."""
+        return [one.transaction_id for one in self.transactions]
+
+    def take(self, rows: Sequence[int]) -> Decided:
+        """Only the named rows; itself where that is all of them."""
+        if len(rows) == len(self.transactions):
+            return self
+        return Decided(
+            [self.transactions[i] for i in rows],
+            [self.decisions[i] for i in rows],
+            None if self.receipts is None else self.receipts.take(rows),
+        )
+
+
+class BatchWriter:
+    """Keeps transaction ids single: by a unique index on PostgreSQL, by ``KnownIds`` under SQLite's write lock."""
+
+    def __init__(self) -> None:
+        self._known = KnownIds()
+
+    def write(
+        self, connection: Connection, stream: str, decided: Decided, *, even_empty: bool
+    ) -> tuple[int | None, list[int]]:
+        """Write the transactions that are not on record yet; their rows in ``decided``, and the id of the batch.
+
+        There is no batch, and its id is None, with nothing new unless ``even_empty``.
+        """
+        ids = decided.ids()
+        indexed = connection.dialect.name == "postgresql"
+        hashes = None if indexed else id_hashes(ids)
+        rows = _first_of_each(ids) if hashes is None else self._new_rows(connection, ids, hashes)
+        while rows or even_empty:
+            attempt: AbstractContextManager[Any] = connection.begin_nested() if indexed else nullcontext()
+            try:
+                with attempt:
+                    new_hashes = None if hashes is None else hashes[rows]
+                    return _insert(connection, stream, decided.take(rows), new_hashes), rows
+            except IntegrityError:
+                # Another stream, or an earlier try of ours, wrote some of them; anything else is a real fault.
+                known = row_ids(connection, [ids[i] for i in rows]) if indexed else {}
+                if not known:
+                    raise
+                rows = [i for i in rows if ids[i] not in known]
+        return None, []
+
+    def _new_rows(self, connection: Connection, ids: list[str], hashes: NDArray[np.int64]) -> list[int]:
+        self._known.catch_up(connection)
+        rows = _first_of_each(ids)
+        suspects = set(np.flatnonzero(self._known.may_hold(hashes)).tolist())
+        if not suspects:
+            return rows
+        known = row_ids(connection, {ids[i] for i in suspects})
+        return [i for i in rows if i not in suspects or ids[i] not in known]
+
+
+def _first_of_each(ids: list[str]) -> list[int]:
+    if len(set(ids)) == len(ids):
+        return list(range(len(ids)))
+    first: dict[str, int] = {}
+    for i, one in enumerate(ids):
+        first.setdefault(one, i)
+    return list(first.values())
+
+
+def _insert(connection: Connection, stream: str, decided: Decided, hashes: NDArray[np.int64] | None) -> int:
+    size = len(decided.transactions)
+    batch = {
+        "stream": stream,
+        "transactions": size,
+        "id_hashes": None if hashes is None else hashes.tobytes(),
+    }
+    batch_id: int = connection.execute(
+        insert(table.batches).returning(table.batches.c.batch_id), batch
+    ).scalar_one()
+    if size:
+        first = batch_id << ROW_BITS
+        times = [one.event_time for one in decided.transactions]
+        era = _era(connection, stream, batch_id, size, min(times), max(times))
+        bulk_insert(connection, table.transactions, _transaction_rows(first, decided.transactions))
+        bulk_insert(connection, table.decisions, _decision_rows(first, decided.decisions))
+        bulk_insert(connection, table.mentions, _mention_rows(era, first, decided.transactions, hashes))
+        _insert_receipts(connection, batch_id, decided.receipts)
+    return batch_id
+
+
+def _era(
+    connection: Connection, stream: str, batch_id: int, size: int, earliest: datetime, latest: datetime
+) -> int:
+    """The stream's era that the batch goes into: its newest one until that is full."""
+    column = table.eras.c
+    query = select(table.eras).where(column.stream == stream).order_by(column.era.desc()).limit(1)
+    newest = connection.execute(query).first()
+    if newest is None or newest.transactions >= ERA_TRANSACTIONS:
+        row = {
+            "era": batch_id,
+            "stream": stream,
+            "transactions": size,
+            "earliest": earliest,
+            "latest": latest,
+        }
+        connection.execute(insert(table.eras), row)
+        return batch_id
+    values = {
+        "transactions": newest.transactions + size,
+        "earliest": min(earliest, newest.earliest),
+        "latest": max(latest, newest.latest),
+    }
+    connection.execute(update(table.eras).where(column.era == newest.era).values(values))
+    era: int = newest.era
+    return era
+
+
+def _transaction_rows(first: int, transactions: Sequence[Transaction]) -> list[tuple[Any, ...]]:
+    return [
+        (
+            row_id,
+            one.transaction_id,
+            since_epoch(one.event_time),
+            one.account_id,
+            one.amount,
+            one.merchant_id,
+            one.counterparty_id,
+            one.currency,
+            one.device_id,
+            one.ip,
+            one.channel,
+            one.mcc,
+            one.latitude,
+            one.longitude,
+        )
+        for row_id, one in enumerate(transactions, first)
+    ]
+
+
+def _decision_rows(first: int, decisions: Sequence[Decision]) -> list[tuple[Any, ...]]:
+    return [
+        (
+            row_id,
+            one.score,
+            one.outcome.value,
+            one.model_version,
+            _json(one.reasons) if one.reasons else None,
+            _json(one.missing) if one.missing else None,
+        )
+        for row_id, one in enumerate(decisions, first)
+    ]
+
+
+def _mention_rows(
+    era: int, first: int, transactions: Sequence[Transaction], hashes: NDArray[np.int64] | None
+) -> list[tuple[int, int, int]]:
+    """Every name with the rows that hold it, in the order of the index; ids where no other index finds them."""
+    names: list[str] = []
+    rows: list[int] = []
+    for row, one in enumerate(transactions):
+        for name in (one.account_id, one.merchant_id, one.counterparty_id, one.device_id, one.ip):
+            if name is not None:
+                names.append(name)
+                rows.append(row)
+    hashed, at = name_hashes(names), np.array(rows, dtype=np.int64)
+    if hashes is not None:
+        hashed = np.concatenate((hashed, id_name_hashes(hashes)))
+        at = np.concatenate((at, np.arange(len(transactions))))
+    keys = np.unique((hashed.astype(np.int64) << ROW_BITS) | at)
+    found = (keys >> ROW_BITS).tolist()
+    row_of = ((keys & (LARGEST_BATCH - 1)) + first).tolist()
+    return list(zip([era] * len(found), found, row_of, strict=True))
+
+
+def _insert_receipts(connection: Connection, batch_id: int, receipts: ReceiptBatch | None) -> None:
+    if receipts is not None:
+        row = {"batch_id": batch_id, "model_version": receipts.model_version, "body": receipts.to_bytes()}
+        connection.execute(insert(table.receipts), row)
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()

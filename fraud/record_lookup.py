@@ -1,0 +1,62 @@
+"""Finds rows of the record by the names in them, era by era."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from fraud.database import portions
+from fraud.record_hashes import id_hashes, id_name_hashes
+from fraud.record_tables import eras, mentions, transactions
+
+__all__ = ["doubling", "row_ids"]
+
+FIRST_ERAS = 4
+MOST_ERAS = 512
+
+
+def row_ids(connection: Connection, transaction_ids: Iterable[str]) -> dict[str, int]:
+    """Row ids by transaction id, for those on record; the more recent they are, the sooner they are found."""
+    if connection.dialect.name == "postgresql":
+        return _row_ids_by_index(connection, transaction_ids)
+    newest_first = list(connection.scalars(select(eras.c.era).order_by(eras.c.era.desc())))
+    found: dict[str, int] = {}
+    for some in portions(transaction_ids):
+        found.update(_row_ids_by_era(connection, some, newest_first))
+    return found
+
+
+def _row_ids_by_index(connection: Connection, transaction_ids: Iterable[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    column = transactions.c
+    for some in portions(transaction_ids):
+        query = select(column.transaction_id, column.row_id).where(column.transaction_id.in_(some))
+        found.update((row.transaction_id, row.row_id) for row in connection.execute(query))
+    return found
+
+
+def _row_ids_by_era(connection: Connection, ids: list[str], newest_first: Sequence[int]) -> dict[str, int]:
+    wanted = dict(zip(ids, id_name_hashes(id_hashes(ids)).tolist(), strict=True))
+    found: dict[str, int] = {}
+    query = select(transactions.c.transaction_id, transactions.c.row_id).join(
+        mentions, mentions.c.row_id == transactions.c.row_id
+    )
+    for some in doubling(newest_first):
+        there = mentions.c.era.in_(some) & mentions.c.name_hash.in_(set(wanted.values()))
+        for row in connection.execute(query.where(there)):
+            if wanted.pop(row.transaction_id, None) is not None:
+                found[row.transaction_id] = row.row_id
+        if not wanted:
+            break
+    return found
+
+
+def doubling(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """The values in portions that grow, so that what lies near the front is found with little work."""
+    start, size = 0, FIRST_ERAS
+    while start < len(values):
+        yield values[start : start + size]
+        start += size
+        size = min(2 * size, MOST_ERAS)
