@@ -26,12 +26,13 @@ Value = TypeVar("Value")
 
 PRAGMAS = {
     "busy_timeout": "60000",
+    "page_size": "8192",
     "journal_mode": "WAL",
     "synchronous": "FULL",
     "foreign_keys": "ON",
     "cache_size": "-65536",
     "temp_store": "MEMORY",
-    "wal_autocheckpoint": "8000",
+    "wal_autocheckpoint": "4000",
 }
 
 AT_ONCE = 500

@@ -4,7 +4,7 @@ A receipt holds arrays by name, one row of ``graph.observation.Observation`` eac
 Receipts are encoded by the batch: neighbouring rows share their header and compress together, and a batch is
 what the scorer hands over anyway. Layout of an encoded batch::
 
-    b"RFR1" | crc32 of the content, u32 | length of the content, u64 | content, compressed with Zstandard
+    b"RFR2" | crc32 of all that follows, u32 | length of the content, u64 | content, compressed with Zstandard
     content = length of the header, u32 | header, JSON | arrays one after another, raw little-endian, C order
 """
 
@@ -27,10 +27,12 @@ from fraud.errors import InputError, StoreError
 
 __all__ = ["Receipt", "ReceiptBatch"]
 
-MAGIC = b"RFR1"
+MAGIC = b"RFR2"
 PREFIX = struct.Struct("<4sIQ")
+LENGTH = struct.Struct("<Q")
 LONGEST = 1 << 30
-CODEC = pyarrow.Codec("zstd", compression_level=1)
+CODEC = pyarrow.Codec("zstd", compression_level=-3)
+"""Level -3 takes half the time of level 1 on receipts, for a quarter more bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +143,12 @@ class ReceiptBatch:
             (
                 struct.pack("<I", len(header)),
                 header,
-                scores.tobytes(),
-                *(a.tobytes() for a in arrays.values()),
+                scores.data,
+                *(a.data for a in arrays.values()),
             )
         )
-        compressed: bytes = CODEC.compress(content, asbytes=True)
-        return PREFIX.pack(MAGIC, zlib.crc32(content), len(content)) + compressed
+        checked: bytes = LENGTH.pack(len(content)) + CODEC.compress(content, asbytes=True)
+        return PREFIX.pack(MAGIC, zlib.crc32(checked), len(content)) + checked[LENGTH.size :]
 
     @classmethod
     def from_bytes(cls, blob: bytes) -> ReceiptBatch:
@@ -216,10 +218,10 @@ def _content(blob: bytes) -> bytes:
     magic, checksum, length = PREFIX.unpack_from(blob)
     if magic != MAGIC or length > LONGEST:
         raise StoreError(f"receipt: format mark {magic!r}, length {length}: not a receipt of this version")
+    if zlib.crc32(memoryview(blob)[PREFIX.size - LENGTH.size :]) != checksum:
+        raise StoreError("receipt: checksum differs; the bytes are damaged, restore them from a backup")
     try:
         content: bytes = CODEC.decompress(blob[PREFIX.size :], decompressed_size=length, asbytes=True)
     except (OSError, ValueError) as error:
         raise StoreError(f"receipt: cannot be decompressed ({error}); restore it from a backup") from error
-    if zlib.crc32(content) != checksum:
-        raise StoreError("receipt: checksum differs; the bytes are damaged, restore them from a backup")
     return content
