@@ -34,8 +34,12 @@ COMMANDS: dict[str, Command] = {
     ),
     "replay": Command("stream.replay:command", "Run the online pipeline over a file in event order"),
     "evaluate": Command("models.evaluate:command", "Measure scores against the truth, with plots"),
+    "seed": Command("stream.seed:command", "Make the state that new workers begin from out of a file"),
+    "worker": Command("stream.worker_command:command", "Score transactions from the broker"),
+    "publish": Command("stream.publish:command", "Feed the broker from a transaction file"),
     "demo": Command("stream.demo:command", "Simulate, train, replay and show the result, end to end"),
     "dashboard": Command("dashboard.app:command", "Serve the investigators' pages"),
+    "services": Command("fraud.services.command:command", "Run a real Kafka and Neo4j on this machine"),
     "settings": Command("fraud.settings_command:command", "Show the settings in force, secrets masked"),
 }
 

@@ -8,6 +8,7 @@ one. Other channels come with a later release and read the same table.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from fraud.alert import Alert
 from fraud.record import Record
 from fraud.write_aside import write_aside
 
-__all__ = ["deliver"]
+__all__ = ["deliver", "put"]
 
 PORTION = 500
 
@@ -26,12 +27,17 @@ def deliver(record: Record, folder: Path) -> int:
     """Hand every waiting alert state over to ``folder`` as JSON; returns how many there were."""
     delivered = 0
     while waiting := record.unsent_alerts(PORTION):
-        for alert in waiting:
-            with write_aside(folder / _file_name(alert)) as aside:
-                aside.write_bytes(msgspec.json.format(msgspec.json.encode(alert)))
-        record.mark_sent([alert.idempotency_key for alert in waiting], datetime.now(UTC))
+        put(record, folder, waiting)
         delivered += len(waiting)
     return delivered
+
+
+def put(record: Record, folder: Path, alerts: Sequence[Alert]) -> None:
+    """Hand these alert states over to ``folder`` and mark them as sent."""
+    for alert in alerts:
+        with write_aside(folder / _file_name(alert)) as aside:
+            aside.write_bytes(msgspec.json.format(msgspec.json.encode(alert)))
+    record.mark_sent([alert.idempotency_key for alert in alerts], datetime.now(UTC))
 
 
 def _file_name(alert: Alert) -> str:

@@ -107,9 +107,9 @@ async def ensure_topics(settings: Settings) -> None:
     try:
         answer = await admin.create_topics(_topics(stream))
         for name, code, *text in answer.topic_errors:
-            error = for_code(code)
-            if code and error is not TopicAlreadyExistsError:
-                raise ServiceError(f"topic {name}: cannot be made ({error.__name__}: {text})")
+            kind = for_code(code)
+            if code and kind is not TopicAlreadyExistsError:
+                raise ServiceError(f"topic {name}: cannot be made ({kind.__name__}: {text})")
         await _check_single(admin, stream)
     finally:
         await admin.close()

@@ -12,6 +12,7 @@ from graph.events import from_labels, from_transactions
 from models.scorer import Scorer
 from stream.ledger import Entry, Source
 from stream.pipeline import Pipeline, Step
+from stream.scored import PlacedSuspicion
 from stream.state import Fresh, LedgerState
 
 __all__ = ["Decided", "Engine", "Taken"]
@@ -25,8 +26,15 @@ class Decided:
     transactions: list[Transaction]
     partitions: list[int]
     """Source partition of each."""
-    ledger: int
-    """Ledger offset below which everything had been taken in when they were done."""
+    offsets: list[int]
+    """Source offset of each."""
+    ledgers: list[int]
+    """Ledger offset of the entry of each."""
+
+    def placed_suspicions(self) -> list[PlacedSuspicion]:
+        """The suspicions with their places in the ledger, in its order."""
+        rows = zip(self.step.explained, self.step.suspicions, strict=True)
+        return [PlacedSuspicion(self.ledgers[row], self.offsets[row], one) for row, one in rows]
 
 
 @dataclass(slots=True)
@@ -102,8 +110,16 @@ class Engine:
             self.pipeline.warm(events)
             return
         ids = [one.transaction_id for one in fresh.transactions]
-        everything = len(mine) == len(ids)
-        step = self.pipeline.process(events, ids, None if everything else np.array(mine, dtype=np.int64))
-        transactions = fresh.transactions if everything else [fresh.transactions[row] for row in mine]
-        partitions = fresh.partitions if everything else [fresh.partitions[row] for row in mine]
-        taken.decided.append(Decided(step, transactions, partitions, self.state.position))
+        if len(mine) == len(ids):
+            step = self.pipeline.process(events, ids)
+            decided = Decided(step, fresh.transactions, fresh.partitions, fresh.offsets, fresh.ledgers)
+        else:
+            step = self.pipeline.process(events, ids, np.array(mine, dtype=np.int64))
+            decided = Decided(
+                step,
+                [fresh.transactions[row] for row in mine],
+                [fresh.partitions[row] for row in mine],
+                [fresh.offsets[row] for row in mine],
+                [fresh.ledgers[row] for row in mine],
+            )
+        taken.decided.append(decided)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from fraud.dead_letter import DeadLetter
 from fraud.decision import Decision
 from fraud.receipt import ReceiptBatch
 from fraud.record import Record
@@ -24,14 +25,37 @@ class Recorder:
         self.record = record
         self.scorer = scorer
 
-    def write(self, step: Step, transactions: Sequence[Transaction], raised: Raised) -> None:
-        """Record a step whose row i is ``transactions[i]`` (tokenised), and what the ring desk made of it."""
+    def write(
+        self,
+        step: Step,
+        transactions: Sequence[Transaction],
+        raised: Raised | None = None,
+        *,
+        stream: str = "main",
+        positions: Mapping[str, int] | None = None,
+        dead_letters: Iterable[DeadLetter] = (),
+    ) -> list[Decision]:
+        """Record a step whose row i is ``transactions[i]`` (tokenised), with what the ring desk made of it.
+
+        Returns the decisions in force: of a transaction that had one already, the one that it had. ``stream``,
+        ``positions`` and ``dead_letters`` as in ``Record.write_batch``.
+        """
         ids = [one.transaction_id for one in transactions]
-        if transactions or raised.alerts:
-            self.record.write_batch(
-                transactions, self._decisions(step, ids), self._receipts(step, ids),
-                rings=raised.rings, alerts=raised.alerts,
-            )  # fmt: skip
+        decisions = self._decisions(step, ids)
+        written = self.record.write_batch(
+            transactions,
+            decisions,
+            self._receipts(step, ids),
+            stream=stream,
+            positions=positions,
+            rings=() if raised is None else raised.rings,
+            alerts=() if raised is None else raised.alerts,
+            dead_letters=dead_letters,
+        )
+        if not written.repeated:
+            return decisions
+        first = self.record.decisions(written.repeated)
+        return [first.get(one.transaction_id, one) for one in decisions]
 
     def _decisions(self, step: Step, ids: Sequence[str]) -> list[Decision]:
         scores = step.scores

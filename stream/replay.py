@@ -98,7 +98,7 @@ def replay(
                 raised = desk.observe(step.suspicions)
                 said.rings.update({ring.ring_id: ring for ring in raised.rings})
                 said.alerts += len(raised.alerts)
-                if recorder is not None:
+                if recorder is not None and (len(rows) or raised.alerts):
                     recorder.write(step, _as_transactions(frame, rows), raised)
                     if notify is not None:
                         notify()

@@ -22,6 +22,8 @@ class Fresh:
     """Source partition of each."""
     offsets: list[int] = field(default_factory=list)
     """Source offset of each."""
+    ledgers: list[int] = field(default_factory=list)
+    """Ledger offset of the entry of each."""
     labels: list[LabelMark] = field(default_factory=list)
     """What the labels say; empty for transactions."""
     repeated: list[tuple[int, int, Transaction]] = field(default_factory=list)
@@ -59,7 +61,7 @@ class LedgerState:
             self.settled[entry.source] = entry.stop
             if not runs or runs[-1][0] != entry.kind:
                 runs.append((entry.kind, Fresh()))
-            _add(runs[-1][1], entry, known)
+            _add(runs[-1][1], offset, entry, known)
         return [self._unseen(fresh) if kind == "transactions" else fresh for kind, fresh in runs]
 
     def _unseen(self, fresh: Fresh) -> Fresh:
@@ -67,18 +69,21 @@ class LedgerState:
         if new.all():
             return fresh
         kept = Fresh()
-        rows = zip(fresh.transactions, fresh.partitions, fresh.offsets, new.tolist(), strict=True)
-        for transaction, partition, offset, is_new in rows:
+        rows = zip(
+            fresh.transactions, fresh.partitions, fresh.offsets, fresh.ledgers, new.tolist(), strict=True
+        )
+        for transaction, partition, offset, ledger, is_new in rows:
             if is_new:
                 kept.transactions.append(transaction)
                 kept.partitions.append(partition)
                 kept.offsets.append(offset)
+                kept.ledgers.append(ledger)
             else:
                 kept.repeated.append((partition, offset, transaction))
         return kept
 
 
-def _add(run: Fresh, entry: Entry, known: int) -> None:
+def _add(run: Fresh, ledger: int, entry: Entry, known: int) -> None:
     """Append what of an entry lies at or above the offset ``known``."""
     first = 0
     if entry.start < known:
@@ -86,4 +91,5 @@ def _add(run: Fresh, entry: Entry, known: int) -> None:
     run.transactions += entry.transactions[first:]
     run.offsets += entry.offsets[first:]
     run.partitions += [entry.partition] * (len(entry.offsets) - first)
+    run.ledgers += [ledger] * (len(entry.offsets) - first)
     run.labels += entry.labels[first:]

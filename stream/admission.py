@@ -1,0 +1,64 @@
+"""What a door does to source records: checked, tokenised, made into a ledger entry; the refused ones into letters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fraud.dead_letter import DeadLetter
+from fraud.door import admit
+from fraud.errors import RecordError
+from fraud.label import Label
+from fraud.tokens import Tokeniser
+from fraud.transaction import Transaction
+from stream.ledger import Entry, Kind, LabelMark
+
+__all__ = ["Admitted", "Known", "admit_labels", "admit_transactions", "refuse"]
+
+Known = tuple[int, Label, Transaction]
+"""Source offset of a label, the label, and the tokenised transaction that it is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """One entry, and a letter for each record of its range that was refused."""
+
+    entry: Entry
+    letters: list[DeadLetter]
+
+
+def refuse(topic: str, partition: int, offset: int, error: RecordError) -> DeadLetter:
+    """The letter of a source record; the record itself stays where it is."""
+    return DeadLetter(f"{topic}-{partition}", offset, error.field, error.reason)
+
+
+def admit_transactions(
+    topic: str, partition: int, records: Sequence[tuple[int, bytes]], tokeniser: Tokeniser, currency: str
+) -> Admitted:
+    """Check and tokenise raw transactions (offset, JSON), ascending, at least one."""
+    offsets: list[int] = []
+    transactions: list[Transaction] = []
+    letters: list[DeadLetter] = []
+    results = admit([value for _, value in records], tokeniser, currency=currency)
+    for (offset, _), result in zip(records, results, strict=True):
+        if isinstance(result, RecordError):
+            letters.append(refuse(topic, partition, offset, result))
+        else:
+            offsets.append(offset)
+            transactions.append(result)
+    start, stop = records[0][0], records[-1][0] + 1
+    return Admitted(Entry("transactions", partition, start, stop, offsets, transactions), letters)
+
+
+def admit_labels(partition: int, start: int, stop: int, known: Sequence[Known]) -> Entry:
+    """An entry of labels whose transactions are known, by source offset."""
+    kind: Kind = "labels"
+    return Entry(
+        kind,
+        partition,
+        start,
+        stop,
+        [offset for offset, _, _ in known],
+        [transaction for _, _, transaction in known],
+        [LabelMark(label.is_fraud, label.label_time) for _, label, _ in known],
+    )

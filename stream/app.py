@@ -1,0 +1,143 @@
+"""The Faust application: ``faust -A stream.app worker`` and ``python -m fraud worker`` run this.
+
+Faust is the worker: command line, group membership, assignment, commits, sensors, the agents for labels and for the
+ring desk. Transactions go by whole fetches to ``stream.worker``; docs/streaming.md says why, and why each setting below
+is what it is.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterable
+from typing import Any
+
+import faust
+from faust.types import EventT
+from mode import CrashingSupervisor
+
+from fraud.errors import RingfenceError
+from fraud.settings import Settings, StreamSettings
+from stream.broker import Topics, security
+from stream.fetching import WholeFetchTransport
+from stream.runtime import Runtime
+from stream.scored import decode_scored
+
+__all__ = ["StreamApp", "create_app"]
+
+log = logging.getLogger(__name__)
+
+TAKEN = 1_000
+"""Labels or messages to the desk that an agent takes at once."""
+
+WITHIN = 0.05
+"""Seconds that an agent waits for more of them."""
+
+
+class StreamApp(faust.App):
+    """Faust's application with our worker inside: started before the first fetch, drained after the last."""
+
+    runtime: Runtime
+
+    async def on_first_start(self) -> None:
+        """Load the model and connect; raises what keeps the worker from starting."""
+        await super().on_first_start()
+        await self.runtime.start()
+        self.add_future(self._watch())
+
+    async def _watch(self) -> None:
+        """A worker that cannot go on takes the application down; its supervisor starts both anew."""
+        try:
+            await self.runtime.failed()
+        except RingfenceError as error:
+            log.error("the worker stops: %s", error)
+            await self.crash(error)
+        except Exception as error:
+            log.exception("the worker stops")
+            await self.crash(error)
+
+
+def create_app(settings: Settings) -> StreamApp:
+    """The application, not started; nothing is connected or loaded before its worker starts."""
+    stream, topics = settings.stream, Topics.named(settings.stream.prefix)
+    app = StreamApp(
+        stream.group,
+        broker=[f"kafka://{address}" for address in stream.broker.split(",")],
+        broker_credentials=_credentials(stream),
+        datadir=settings.home / "faust",
+        store="memory://",
+        # The tables of Faust are not used: no changelogs, no leader topic to keep them.
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        # A batch is acknowledged by us when it is in the record, so Faust must neither wait for nor guess it.
+        stream_wait_empty=False,
+        agent_supervisor=CrashingSupervisor,
+        broker_commit_interval=0.5,
+        # Within six seconds of a kill the partitions move; with Faust's defaults a restarted worker stood for thirty.
+        broker_session_timeout=6,
+        broker_heartbeat_interval=2,
+        broker_rebalance_timeout=10,
+        consumer_group_instance_id=stream.instance,
+        consumer_auto_offset_reset="earliest",
+        web_enabled=False,
+        worker_redirect_stdouts=False,
+    )
+    app.runtime = Runtime(settings)
+    app.transport = WholeFetchTransport(app.conf.broker_consumer, app, loop=app.loop)
+    app.transport.door = app.runtime
+    app.topics.add(app.topic(topics.transactions, value_serializer="raw", key_serializer="raw"))
+    signals: tuple[tuple[Any, Any], ...] = (
+        (app.on_partitions_assigned, app.runtime.on_assigned),
+        (app.on_partitions_revoked, app.runtime.on_revoked),
+        (app.on_before_shutdown, app.runtime.on_shutdown),
+    )
+    for signal, handler in signals:
+        signal.connect(handler)
+    _add_agents(app, topics)
+    return app
+
+
+def _credentials(stream: StreamSettings) -> Any:
+    said = security(stream)
+    if stream.user and stream.password:
+        return faust.SASLCredentials(
+            username=stream.user,
+            password=stream.password.get_secret_value(),
+            mechanism="SCRAM-SHA-512",
+            ssl_context=said.get("ssl_context"),
+        )
+    return faust.SSLCredentials(context=said["ssl_context"]) if stream.tls else None
+
+
+def _add_agents(app: StreamApp, topics: Topics) -> None:
+    """Agents acknowledge by hand, after the write: ``take`` acknowledges even what the agent failed on."""
+    labels = app.topic(topics.labels, value_serializer="raw", key_serializer="raw")
+    scored = app.topic(topics.scored, value_serializer="raw", key_serializer="raw")
+
+    @app.agent(labels, concurrency=1, supervisor_strategy=CrashingSupervisor, name="labels")
+    async def take_labels(stream: Any) -> AsyncIterable[None]:
+        """Labels into the ledger and the record."""
+        async for events in stream.noack_take(TAKEN, within=WITHIN):
+            await app.runtime.take_labels(events)
+            for event in events:
+                await stream.ack(event)
+            yield
+
+    @app.agent(scored, concurrency=1, supervisor_strategy=CrashingSupervisor, name="ring-desk")
+    async def take_scored(stream: Any) -> AsyncIterable[None]:
+        """Suspicions to the ring desk; acknowledged when its saved memory has come past them."""
+        waiting: list[tuple[int, EventT[bytes]]] = []
+        async for events in stream.noack_take(TAKEN, within=WITHIN):
+            messages = [decode_scored(event.value) for event in events]
+            waiting += [(message.upto, event) for message, event in zip(messages, events, strict=True)]
+            saved = await app.runtime.take_scored(messages)
+            for _, event in (one for one in waiting if one[0] <= saved):
+                await stream.ack(event)
+            waiting = [one for one in waiting if one[0] > saved]
+            yield
+
+
+def __getattr__(name: str) -> StreamApp:
+    """``app``, made from the environment when Faust's command line asks for it, not at import."""
+    if name == "app":
+        return create_app(Settings.load())
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

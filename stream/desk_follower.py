@@ -1,0 +1,92 @@
+"""The ring desk on the stream: suspicions of all workers in, rings and alerts out, its memory kept in the record."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+
+from aiokafka import AIOKafkaProducer
+
+from fraud.errors import StoreError
+from fraud.outbox import put
+from fraud.record import Record
+from fraud.record_rows import SavedState
+from fraud.settings import Settings
+from stream.broker import Topics
+from stream.desk import RingDesk
+from stream.desk_order import LedgerOrder
+from stream.messages import alert_message
+from stream.scored import ScoredMessage
+
+__all__ = ["DeskFollower"]
+
+log = logging.getLogger(__name__)
+
+STATE = "ring-desk"
+STREAM = "ring-desk"
+SAVE_SECONDS = 5.0
+PORTION = 500
+
+
+class DeskFollower:
+    """The one desk of all workers; made anew from the record whenever its partition is assigned.
+
+    A message may be forgotten by the broker once the desk's memory in the record has come past it: ``saved``.
+    """
+
+    def __init__(
+        self, settings: Settings, producer: AIOKafkaProducer, record: Record, partitions: int
+    ) -> None:
+        self._settings = settings
+        self._topics = Topics.named(settings.stream.prefix)
+        self._producer = producer
+        self._record = record
+        state = record.state(STATE)
+        self._desk = self._remembered(state)
+        self.saved = 0 if state is None else state.position
+        """Ledger offset that the saved memory has come to."""
+        self._order = LedgerOrder(partitions, self.saved)
+        self._saved_at = time.monotonic()
+
+    def _remembered(self, state: SavedState | None) -> RingDesk:
+        review_cost = self._settings.costs.review_cost
+        if state is None:
+            return RingDesk(review_cost)
+        try:
+            return RingDesk.from_bytes(state.body, review_cost)
+        except StoreError as error:
+            log.warning("the ring desk begins anew: %s", error)
+            return RingDesk(review_cost)
+
+    async def take(self, messages: Sequence[ScoredMessage]) -> None:
+        """Take in messages; when it returns, what they brought up is in the record and handed over."""
+        for message in messages:
+            self._order.add(message)
+        due = self._order.release()
+        raised = self._desk.observe(one.suspicion for one in due)
+        save = time.monotonic() - self._saved_at > SAVE_SECONDS and self._order.position > self.saved
+        if raised.rings or raised.alerts or save:
+            states = [SavedState(STATE, self._order.position, self._desk.to_bytes())] if save else []
+            await asyncio.to_thread(
+                self._record.write_batch,
+                [],
+                [],
+                stream=STREAM,
+                rings=raised.rings,
+                alerts=raised.alerts,
+                states=states,
+            )
+        if save:
+            self.saved, self._saved_at = self._order.position, time.monotonic()
+        if raised.alerts:
+            await self._hand_over()
+
+    async def _hand_over(self) -> None:
+        """Alert states that no one has taken yet: to their topic, then to the outbox, which marks them as sent."""
+        while waiting := await asyncio.to_thread(self._record.unsent_alerts, PORTION):
+            for alert in waiting:
+                key = alert.alert_id.encode()
+                await self._producer.send_and_wait(self._topics.alerts, alert_message(alert), key=key)
+            await asyncio.to_thread(put, self._record, self._settings.alert_outbox, waiting)

@@ -1,0 +1,86 @@
+"""Faust's consumer, except that whole fetches of one topic go to a door instead of event by event to a stream.
+
+Faust hands every record through a message object, a conductor, a queue and a stream, which costs many times what this
+pipeline needs for a transaction (benchmarks/RESULTS.md). Group membership, assignment, the commit timer and every other
+topic stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any, Protocol, cast
+
+from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
+from faust.transport.drivers.aiokafka import Transport as FaustTransport
+from faust.types import TP
+
+__all__ = ["Door", "WholeFetchTransport"]
+
+
+class Door(Protocol):
+    """Where whole fetches go."""
+
+    topic: str
+    """Name of the topic that is handed over whole."""
+
+    async def accept(self, partition: int, records: list[tuple[int, bytes]]) -> None:
+        """Take records (offset, value) in ascending order; returns when more may come."""
+
+    def settled(self) -> Mapping[int, int]:
+        """By partition, the offset below which everything is done with and may be committed."""
+
+
+class WholeFetchConsumer(FaustConsumer):
+    """See the module."""
+
+    @property
+    def _door(self) -> Door:
+        transport = cast(WholeFetchTransport, self.transport)
+        return transport.door
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:
+        """Fetch once: give the door's topic to the door, the other records to Faust one by one."""
+        door = self._door
+        generation = self.app.consumer_generation_id
+        records, active = await self._wait_next_records(timeout)
+        if records is None or self.should_stop:
+            return
+        if not self.flow_active:
+            await self.perform_seek()
+            return
+        others = {tp: fetched for tp, fetched in records.items() if tp.topic != door.topic}
+        for tp, fetched in records.items():
+            if tp.topic == door.topic and (active is None or tp in active):
+                await door.accept(tp.partition, [(one.offset, one.value or b"") for one in fetched])
+        for tp, record in self.scheduler.iterate(others):
+            if not self.flow_active or self.app.consumer_generation_id != generation:
+                break
+            if active is None or tp in active or tp in self._buffered_partitions:
+                self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+                yield tp, self._to_message(tp, record)
+
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
+        door = self._door
+        yield from super()._filter_tps_with_pending_acks(topics)
+        for partition in door.settled():
+            tp = TP(door.topic, partition)
+            if topics is None or tp in topics or tp.topic in topics:
+                yield tp
+
+    def _new_offset(self, tp: TP) -> int | None:
+        if tp.topic == self._door.topic:
+            return self._door.settled().get(tp.partition)
+        offset: int | None = super()._new_offset(tp)
+        return offset
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Faust warns of streams that see no event; what goes to the door reaches none."""
+        if tp.topic != self._door.topic:
+            super().verify_event_path(now, tp)
+
+
+class WholeFetchTransport(FaustTransport):
+    """Kafka transport whose consumer hands over whole fetches to ``door``, which is set before the worker starts."""
+
+    Consumer = WholeFetchConsumer
+    door: Door

@@ -1,0 +1,64 @@
+"""Reads the ledger from a given position on, outside of any consumer group."""
+
+from __future__ import annotations
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from fraud.errors import StoreError
+from fraud.settings import Settings
+from stream.broker import Topics, tail
+from stream.ledger import Entry, decode_entry
+
+__all__ = ["LedgerFollower"]
+
+Placed = tuple[int, Entry]
+"""Ledger offset, and the entry there."""
+
+
+class LedgerFollower:
+    """One worker's tail of the ledger."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._ledger = TopicPartition(Topics.named(settings.stream.prefix).ledger, 0)
+        self._consumer: AIOKafkaConsumer = tail(settings)
+
+    async def start(self) -> None:
+        """Connect; nothing is read before ``seek``."""
+        await self._consumer.start()
+        self._consumer.assign([self._ledger])
+        self._consumer.pause(self._ledger)
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        await self._consumer.stop()
+
+    async def seek(self, position: int) -> None:
+        """Go on at a ledger offset.
+
+        Raises StoreError when the ledger does not reach from there on: it was cut or made anew.
+        """
+        begin = (await self._consumer.beginning_offsets([self._ledger]))[self._ledger]
+        end = await self.end()
+        if not begin <= position <= end:
+            raise StoreError(
+                f"ledger: holds {begin} to {end}, the state stands at {position}; if the topic was made anew, "
+                "remove the state folder, else restore a snapshot from within that range"
+            )
+        self._consumer.seek(self._ledger, position)
+        self._consumer.resume(self._ledger)
+
+    async def end(self) -> int:
+        """Offset that the next entry will get."""
+        ends = await self._consumer.end_offsets([self._ledger])
+        end: int = ends[self._ledger]
+        return end
+
+    async def take(self, most: int, seconds: float) -> list[tuple[int, bytes]]:
+        """At most ``most`` entries, still encoded, as soon as there is one; none after ``seconds``."""
+        fetched = await self._consumer.getmany(timeout_ms=int(seconds * 1000), max_records=most)
+        return [(one.offset, one.value) for records in fetched.values() for one in records]
+
+
+def decode_all(messages: list[tuple[int, bytes]]) -> list[Placed]:
+    """The entries of messages."""
+    return [(offset, decode_entry(message)) for offset, message in messages]

@@ -1,0 +1,102 @@
+"""The door of a worker: takes whole fetches of source records, appends what it admits to the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping, Sequence
+
+from aiokafka import AIOKafkaProducer
+
+from fraud.dead_letter import DeadLetter
+from fraud.settings import Settings
+from fraud.tokens import Tokeniser
+from stream.admission import Admitted, admit_transactions
+from stream.broker import Topics
+from stream.ledger import Entry, Source, encode_entry
+
+__all__ = ["Intake"]
+
+ENTRY_ROWS = 512
+"""Records of a ledger entry, at most."""
+
+
+class Intake:
+    """Appends to the ledger what comes from the partitions that this worker owns, and holds back when it lags."""
+
+    def __init__(self, settings: Settings, producer: AIOKafkaProducer, tokeniser: Tokeniser) -> None:
+        self._topics = Topics.named(settings.stream.prefix)
+        self._producer = producer
+        self._tokeniser = tokeniser
+        self._currency = settings.currency
+        self._most = settings.stream.in_flight
+        self._next: dict[Source, int] = {}
+        self._letters: dict[Source, deque[DeadLetter]] = {}
+        self._in_flight: dict[Source, deque[tuple[int, int]]] = {}
+        self._waiting_rows = 0
+        self._room = asyncio.Event()
+        self._room.set()
+
+    def own(self, settled: Mapping[Source, int]) -> None:
+        """Take in these sources from now on, each from an offset; all that was under way is forgotten."""
+        self._next = dict(settled)
+        self._letters = {source: deque() for source in settled}
+        self._in_flight = {source: deque() for source in settled}
+        self._waiting_rows = 0
+        self._room.set()
+
+    @property
+    def waiting(self) -> int:
+        """Rows appended to the ledger that are not settled yet."""
+        return self._waiting_rows
+
+    async def accept(self, partition: int, records: Sequence[tuple[int, bytes]]) -> None:
+        """Admit records (offset, JSON) of a transactions partition, ascending; returns when the ledger has them.
+
+        Records below what was accepted before are passed over, as is a partition that this worker does not own.
+        Waits first while too many rows are under way.
+        """
+        source: Source = ("transactions", partition)
+        for first in range(0, len(records), ENTRY_ROWS):
+            await self._room.wait()
+            begin = self._next.get(source)
+            if begin is None:
+                return
+            part = [one for one in records[first : first + ENTRY_ROWS] if one[0] >= begin]
+            if part:
+                admitted = admit_transactions(
+                    self._topics.transactions, partition, part, self._tokeniser, self._currency
+                )
+                self._note(source, admitted)
+                await self.append(admitted.entry)
+
+    async def append(self, entry: Entry) -> None:
+        """Append an entry to the ledger; returns when all replicas have it."""
+        await self._producer.send_and_wait(self._topics.ledger, encode_entry(entry))
+
+    def letters(self, settled: Mapping[Source, int]) -> list[DeadLetter]:
+        """Letters of the records below these offsets, to be recorded; each is given once."""
+        letters: list[DeadLetter] = []
+        for source, offset in settled.items():
+            refused = self._letters.get(source)
+            while refused and refused[0].position < offset:
+                letters.append(refused.popleft())
+        return letters
+
+    def settle(self, settled: Mapping[Source, int]) -> None:
+        """Note that everything below these offsets is in the record; makes room for more."""
+        for source, offset in settled.items():
+            under_way = self._in_flight.get(source)
+            while under_way and under_way[0][0] <= offset:
+                self._waiting_rows -= under_way.popleft()[1]
+        if self._waiting_rows < self._most:
+            self._room.set()
+
+    def _note(self, source: Source, admitted: Admitted) -> None:
+        entry = admitted.entry
+        self._next[source] = entry.stop
+        self._letters[source].extend(admitted.letters)
+        self._in_flight[source].append((entry.stop, entry.stop - entry.start))
+        self._waiting_rows += entry.stop - entry.start
+        if self._waiting_rows >= self._most:
+            self._room.clear()

@@ -1,0 +1,122 @@
+"""Labels on their way into the ledger: read, joined with the transaction that they are about, kept in the record."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from aiokafka import AIOKafkaProducer
+from msgspec.structs import replace
+
+from fraud.dead_letter import DeadLetter
+from fraud.errors import RecordError
+from fraud.record import Record
+from fraud.settings import Settings
+from fraud.tokens import Tokeniser
+from fraud.transaction import Transaction
+from stream.admission import Known, admit_labels, refuse
+from stream.broker import Topics
+from stream.ledger import encode_entry
+from stream.messages import LabelReport, dead_letter_message, read_label
+
+__all__ = ["LabelIntake"]
+
+FIRST_PAUSE = 0.05
+LONGEST_PAUSE = 2.0
+
+
+class LabelIntake:
+    """Appends labels to the ledger; a label whose transaction is not decided yet waits a while for it."""
+
+    def __init__(
+        self, settings: Settings, producer: AIOKafkaProducer, record: Record, tokeniser: Tokeniser
+    ) -> None:
+        self._topics = Topics.named(settings.stream.prefix)
+        self._producer = producer
+        self._record = record
+        self._tokeniser = tokeniser
+        self._patience = settings.stream.label_patience_seconds
+
+    async def accept(self, partition: int, records: Sequence[tuple[int, bytes]]) -> None:
+        """Take labels (offset, JSON) of one partition, ascending, at least one.
+
+        When it returns, ledger and record have them, and the dead letters those that were refused.
+        """
+        reports, letters = self._read(partition, records)
+        about = {offset: self._own(one.transaction) for offset, one in reports if one.transaction is not None}
+        about |= await self._look_up({offset: one for offset, one in reports if offset not in about})
+        known: list[Known] = [
+            (offset, one.label, about[offset]) for offset, one in reports if offset in about
+        ]
+        letters += [
+            refuse(self._topics.labels, partition, offset, _unknown())
+            for offset, _ in reports
+            if offset not in about
+        ]
+        entry = admit_labels(partition, records[0][0], records[-1][0] + 1, known)
+        await self._producer.send_and_wait(self._topics.ledger, encode_entry(entry))
+        await asyncio.to_thread(
+            self._record.write_batch,
+            [],
+            [],
+            stream=f"labels-{partition}",
+            labels=[label for _, label, _ in known],
+            dead_letters=letters,
+        )
+        for letter in letters:
+            key = f"{letter.source}/{letter.position}".encode()
+            await self._producer.send_and_wait(
+                self._topics.dead_letters, dead_letter_message(letter), key=key
+            )
+
+    def _read(
+        self, partition: int, records: Sequence[tuple[int, bytes]]
+    ) -> tuple[list[tuple[int, LabelReport]], list[DeadLetter]]:
+        reports, letters = [], []
+        for offset, message in records:
+            try:
+                reports.append((offset, read_label(message)))
+            except RecordError as error:
+                letters.append(refuse(self._topics.labels, partition, offset, error))
+        return reports, letters
+
+    def _own(self, one: Transaction) -> Transaction:
+        """The transaction sent along with a label, tokenised."""
+        token = self._tokeniser.token
+        return replace(
+            one,
+            account_id=token("account", one.account_id),
+            counterparty_id=one.counterparty_id and token("account", one.counterparty_id),
+            device_id=one.device_id and token("device", one.device_id),
+            ip=one.ip and token("ip", one.ip),
+        )
+
+    async def _look_up(self, wanted: dict[int, LabelReport]) -> dict[int, Transaction]:
+        """Transactions of the record, by the offset of the label that asks for them, as far as they come in time."""
+        found: dict[int, Transaction] = {}
+        loop = asyncio.get_running_loop()
+        until, pause = loop.time() + self._patience, FIRST_PAUSE
+        while wanted:
+            ids = {report.label.transaction_id for report in wanted.values()}
+            decided = {
+                one.transaction_id: one for one in await asyncio.to_thread(self._record.transactions, ids)
+            }
+            for offset, report in list(wanted.items()):
+                one = decided.get(report.label.transaction_id)
+                if one is not None:
+                    found[offset] = Transaction(
+                        **{name: getattr(one, name) for name in Transaction.__struct_fields__}
+                    )
+                    del wanted[offset]
+            if not wanted or loop.time() > until:
+                break
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+        return found
+
+
+def _unknown() -> RecordError:
+    return RecordError(
+        "transaction_id",
+        "is of no decided transaction; send the label again after it, or send the transaction's fields along",
+    )

@@ -1,0 +1,102 @@
+"""JSON messages of the topics that other systems write or read, each with the version of its schema.
+
+Transactions come as canonical rows (``fraud.transaction``). A reader of our messages ignores fields that it does not
+know; a message of an unknown version is refused whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from fraud.alert import Alert
+from fraud.dead_letter import DeadLetter
+from fraud.decision import Decision
+from fraud.errors import RecordError
+from fraud.fields import read_flag, read_text, read_time
+from fraud.label import Label
+from fraud.transaction import Transaction, check, latest_time
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "LabelReport",
+    "alert_message",
+    "dead_letter_message",
+    "decision_message",
+    "read_label",
+]
+
+SCHEMA_VERSION = 1
+LONGEST_LABEL = 1 << 16
+REPORTED = "reported"
+
+
+class LabelReport(msgspec.Struct, frozen=True):
+    """A label as reported, with the transaction that it is about where the reporter sent it along."""
+
+    label: Label
+    transaction: Transaction | None = None
+    """Not tokenised."""
+
+
+_json = msgspec.json.Encoder()
+
+
+def decision_message(decision: Decision) -> bytes:
+    """A decision as it goes out."""
+    return _with_version(_json.encode(decision))
+
+
+def alert_message(alert: Alert) -> bytes:
+    """A state of an alert as it goes out."""
+    return _with_version(_json.encode(alert))
+
+
+def dead_letter_message(letter: DeadLetter) -> bytes:
+    """A refused record as it goes out: where it stands and why, nothing personal in clear."""
+    return _with_version(_json.encode(letter))
+
+
+def _with_version(body: bytes) -> bytes:
+    """A JSON object with the schema version as its first field."""
+    return b'{"schema_version":%d,' % SCHEMA_VERSION + body[1:]
+
+
+def read_label(message: bytes, *, now: datetime | None = None) -> LabelReport:
+    """A label from its topic: transaction_id, is_fraud, and optionally label_time (default now), source, transaction.
+
+    Raises RecordError.
+    """
+    if len(message) > LONGEST_LABEL:
+        raise RecordError("record", f"is {len(message)} bytes long; at most {LONGEST_LABEL}")
+    try:
+        fields = msgspec.json.decode(message)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        raise RecordError("record", "is not JSON; send one object in UTF-8") from None
+    if not isinstance(fields, dict):
+        raise RecordError("record", "is no JSON object; send one label an object")
+    version = fields.get("schema_version", SCHEMA_VERSION)
+    if version != SCHEMA_VERSION:
+        raise RecordError("schema_version", f"{str(version)[:20]!r} is unknown; send {SCHEMA_VERSION}")
+    return _label_report(fields, now or datetime.now(UTC))
+
+
+def _label_report(fields: Mapping[str, Any], now: datetime) -> LabelReport:
+    transaction_id = read_text("transaction_id", fields.get("transaction_id"))
+    if transaction_id is None:
+        raise RecordError("transaction_id", "is missing; say which transaction the label is about")
+    is_fraud = read_flag("is_fraud", fields.get("is_fraud"))
+    if is_fraud < 0:
+        raise RecordError("is_fraud", "is missing; write true or false")
+    label_time = read_time("label_time", fields.get("label_time")) or now
+    if label_time > latest_time():
+        raise RecordError("label_time", "lies in the future; a label counts from when it became known")
+    source = read_text("source", fields.get("source")) or REPORTED
+    about = fields.get("transaction")
+    if about is not None and not isinstance(about, dict):
+        raise RecordError("transaction", "is no JSON object; send the canonical fields, or leave it out")
+    transaction = None if about is None else check({**about, "transaction_id": transaction_id})
+    return LabelReport(Label(transaction_id, bool(is_fraud), label_time, source), transaction)

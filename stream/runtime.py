@@ -1,0 +1,100 @@
+"""What runs inside the Faust application: one worker, the label intake, and the ring desk where it is assigned."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from faust.types import TP, EventT
+
+from fraud.errors import StoreError
+from fraud.record import Record
+from fraud.settings import Settings
+from fraud.tokens import Tokeniser
+from models.scorer import Scorer
+from stream.broker import Topics
+from stream.desk_follower import DeskFollower
+from stream.label_intake import LabelIntake
+from stream.scored import ScoredMessage
+from stream.worker import Worker
+
+__all__ = ["Runtime"]
+
+
+class Runtime:
+    """Made before the event loop runs, started by the application on it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.topics = Topics.named(settings.stream.prefix)
+        self.topic = self.topics.transactions
+        self._desk: DeskFollower | None = None
+        self._worker: Worker | None = None
+
+    async def start(self) -> None:
+        """Load model and record and connect to the broker; raises what keeps the worker from starting."""
+        settings = self.settings
+        settings.home.mkdir(parents=True, exist_ok=True)
+        scorer = await asyncio.to_thread(Scorer.load, settings.stream.model or settings.home / "model")
+        self._record = await asyncio.to_thread(Record.open, settings.database_url.get_secret_value())
+        worker = Worker(settings, scorer, self._record)
+        await worker.start()
+        self._labels = LabelIntake(settings, worker.producer, self._record, Tokeniser.from_settings(settings))
+        self._worker = worker
+
+    async def failed(self) -> None:
+        """Waits until the worker cannot go on; raises why."""
+        await self.worker.failure
+
+    @property
+    def worker(self) -> Worker:
+        """The worker, once started."""
+        if self._worker is None:
+            raise StoreError("worker: not started")
+        return self._worker
+
+    async def accept(self, partition: int, records: list[tuple[int, bytes]]) -> None:
+        """Whole fetches of the transactions topic."""
+        await self.worker.accept(partition, records)
+
+    def settled(self) -> Mapping[int, int]:
+        """Offsets of the transactions topic that may be committed, by partition."""
+        return {} if self._worker is None else self._worker.settled()
+
+    async def take_labels(self, events: Sequence[EventT[bytes]]) -> None:
+        """Labels of one or several partitions, into ledger and record."""
+        by_partition: dict[int, list[tuple[int, bytes]]] = {}
+        for event in events:
+            message = event.message
+            by_partition.setdefault(message.partition, []).append((message.offset, event.value or b""))
+        for partition, records in sorted(by_partition.items()):
+            await self._labels.accept(partition, records)
+
+    async def take_scored(self, messages: Sequence[ScoredMessage]) -> int:
+        """Suspicions for the ring desk; returns the ledger offset that its saved memory has come to."""
+        if self._desk is None:
+            partitions = len(await self.worker.producer.partitions_for(self.topics.transactions))
+            self._desk = await asyncio.to_thread(
+                DeskFollower, self.settings, self.worker.producer, self._record, partitions
+            )
+        await self._desk.take(messages)
+        return self._desk.saved
+
+    async def on_assigned(self, app: Any, *arguments: Any, **_: Any) -> None:
+        """Faust's signal: these topic-partitions are ours now, and no others."""
+        tps: list[TP] = list(arguments[0])
+        if not any(tp.topic == self.topics.scored for tp in tps):
+            self._desk = None
+        self.worker.assign(tp.partition for tp in tps if tp.topic == self.topic)
+
+    async def on_revoked(self, app: Any, *arguments: Any, **_: Any) -> None:
+        """Faust's signal: these are about to move; what is under way is finished first."""
+        self._desk = None
+        await self.worker.release()
+
+    async def on_shutdown(self, app: Any, *arguments: Any, **_: Any) -> None:
+        """Faust's signal: nothing is fetched any more."""
+        if self._worker is not None:
+            await self._worker.stop()
+            await asyncio.to_thread(self._record.close)

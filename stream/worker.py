@@ -1,0 +1,247 @@
+"""One worker: door, ledger tail, engine and outlet, wired together, and who owns which partition when."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import TypeVar, TypeVarTuple
+
+from fraud.errors import StoreError
+from fraud.record import Record
+from fraud.settings import Settings
+from fraud.tokens import Tokeniser
+from graph.seen import SeenIds
+from models.scorer import Scorer
+from models.training import online_graph
+from stream.broker import Topics, ensure_topics, new_producer
+from stream.engine import Engine, Taken
+from stream.follower import LedgerFollower, decode_all
+from stream.intake import Intake
+from stream.ledger import Source
+from stream.outlet import Outlet
+from stream.recording import Recorder
+from stream.snapshots import Saving, Snapshots
+from stream.state import LedgerState
+
+__all__ = ["Worker"]
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+Arguments = TypeVarTuple("Arguments")
+
+ENTRIES_AT_ONCE = 8
+"""Ledger entries taken in one go: thousands of transactions under load, and no more than came when it is quiet."""
+
+QUEUED = 4
+"""Runs of entries that may wait for the record; then the engine waits, and with it the door."""
+
+IDLE_SECONDS = 0.2
+GRACE_SECONDS = 2.0
+"""How long the worker that had a partition before may take to finish what it has scored already."""
+
+DRAIN_SECONDS = 20.0
+
+
+class Worker:
+    """Everything between the source topics and the decisions, but for the group membership, which is Faust's.
+
+    All methods run on the event loop. State and scoring have a thread of their own, and so has the record.
+    """
+
+    def __init__(self, settings: Settings, scorer: Scorer, record: Record) -> None:
+        self.settings = settings
+        self.topics = Topics.named(settings.stream.prefix)
+        self.topic = self.topics.transactions
+        self.record = record
+        self.scorer = scorer
+        self.snapshots = Snapshots(settings.home / "state")
+        self.engine: Engine | None = None
+        self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Fails when the worker cannot go on."""
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
+        self._settled: dict[int, int] = {}
+        self._queue: asyncio.Queue[Taken] = asyncio.Queue(QUEUED)
+        self._turn = asyncio.Lock()
+        """Held by whoever may move the engine."""
+        self._ready = asyncio.Event()
+        self._settling: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._saving: Saving | None = None
+        self._saved_at = time.monotonic()
+        self._events_since_save = 0
+
+    async def start(self) -> None:
+        """Connect; work begins with the first ``assign``."""
+        await ensure_topics(self.settings)
+        self.producer = new_producer(self.settings)
+        await self.producer.start()
+        self.follower = LedgerFollower(self.settings)
+        await self.follower.start()
+        self.intake = Intake(self.settings, self.producer, Tokeniser.from_settings(self.settings))
+        recorder = Recorder(self.record, self.scorer)
+        self.outlet = Outlet(self.topics, self.producer, self.record, recorder)
+        self._tasks = [asyncio.create_task(self._watch(one)) for one in (self._decide(), self._finish())]
+
+    async def accept(self, partition: int, records: list[tuple[int, bytes]]) -> None:
+        """Records of the transactions topic, from Faust's consumer; waits while ownership is being settled."""
+        await self._ready.wait()
+        await self.intake.accept(partition, records)
+
+    def settled(self) -> Mapping[int, int]:
+        """By owned partition, the source offset below which everything is in the record."""
+        return self._settled
+
+    def assign(self, partitions: Iterable[int]) -> None:
+        """Score these partitions from now on, and no others; returns at once, the door opens when all is settled."""
+        self._ready.clear()
+        if self._settling is not None:
+            self._settling.cancel()
+        self._settling = asyncio.create_task(self._watch(self._settle(set(partitions))))
+
+    async def release(self) -> None:
+        """Partitions are about to move: shut the door and bring out what is under way."""
+        self._ready.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._until_idle(), GRACE_SECONDS)
+
+    async def stop(self) -> None:
+        """Drain, save the state and disconnect; what does not get done in time is done after the next start."""
+        self._ready.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._until_idle(), DRAIN_SECONDS)
+        for task in [*self._tasks, self._settling]:
+            if task is not None:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+        await self.follower.stop()
+        await self.producer.stop()
+        if self.engine is not None and not self.failure.done():
+            await self._in_engine_thread(self._save_last, self.engine)
+        self._thread.shutdown()
+
+    async def _watch(self, work: Awaitable[None]) -> None:
+        """Run a part of the worker; when it fails, so does the worker."""
+        try:
+            await work
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            if not self.failure.done():
+                self.failure.set_exception(error)
+
+    async def _until_idle(self) -> None:
+        """Wait until nothing that this worker appended to the ledger is undecided."""
+        while self.intake.waiting or self._queue.qsize():
+            await asyncio.sleep(0.01)
+        await self._queue.join()
+
+    async def _settle(self, partitions: set[int]) -> None:
+        async with self._turn:
+            await self._queue.join()
+            decided = await self._decided(partitions)
+            engine = self.engine
+            if engine is None or not engine.own(decided):
+                if engine is not None:
+                    decided = await self._wait_for_predecessor(engine, partitions)
+                if engine is None or not engine.own(decided):
+                    engine = None
+                    await self._go_back(decided)
+            self._settled = dict(decided)
+            self.intake.own({("transactions", partition): offset for partition, offset in decided.items()})
+            self._ready.set()
+            log.info("scoring partitions %s", sorted(partitions))
+
+    async def _decided(self, partitions: set[int]) -> dict[int, int]:
+        positions = await asyncio.to_thread(self.record.positions)
+        return {partition: positions.get(f"transactions-{partition}", 0) for partition in partitions}
+
+    async def _wait_for_predecessor(self, engine: Engine, partitions: set[int]) -> dict[int, int]:
+        until = time.monotonic() + GRACE_SECONDS
+        while True:
+            decided = await self._decided(partitions)
+            if engine.own(decided) or time.monotonic() > until:
+                return decided
+            await asyncio.sleep(0.05)
+
+    async def _go_back(self, decided: dict[int, int]) -> None:
+        """Take the state from a snapshot that is not past any undecided row, and follow the ledger from there."""
+        self.engine = None
+        gc.collect()
+        began = time.monotonic()
+        undecided: dict[Source, int] = {
+            ("transactions", partition): offset for partition, offset in decided.items()
+        }
+        state = await self._in_engine_thread(self._restore, undecided)
+        engine = Engine(state, self.scorer)
+        if not engine.own(decided):
+            raise StoreError("state: past undecided transactions; this is a fault of ours")
+        await self.follower.seek(state.position)
+        self.engine = engine
+        log.info("state restored at ledger %d in %.1f s", state.position, time.monotonic() - began)
+
+    def _restore(self, undecided: dict[Source, int]) -> LedgerState:
+        found = self.snapshots.newest(undecided)
+        return found or LedgerState(online_graph(self.settings), SeenIds(self.settings.stream.seen_ids))
+
+    async def _decide(self) -> None:
+        while True:
+            async with self._turn:
+                moved = self.engine is not None and await self._advance(self.engine)
+            # Whoever waits for the turn gets it now.
+            await asyncio.sleep(0 if moved else 0.005)
+
+    async def _advance(self, engine: Engine) -> bool:
+        """Take what the ledger has, greedily, or in batches of ``batch_ms`` where that is set."""
+        messages = await self.follower.take(ENTRIES_AT_ONCE, IDLE_SECONDS)
+        if not messages:
+            return False
+        if wait := self.settings.stream.batch_ms:
+            await asyncio.sleep(wait / 1000)
+            messages += await self.follower.take(ENTRIES_AT_ONCE, 0)
+        taken = await self._in_engine_thread(_take, engine, messages)
+        await self._queue.put(taken)
+        await self._save_when_due(engine, taken.events)
+        return True
+
+    async def _finish(self) -> None:
+        while True:
+            taken = await self._queue.get()
+            await self.outlet.finish(taken, self.intake.letters(taken.settled))
+            self.intake.settle(taken.settled)
+            for (_, partition), offset in taken.settled.items():
+                if partition in self._settled:
+                    self._settled[partition] = max(self._settled[partition], offset)
+            self._queue.task_done()
+
+    async def _save_when_due(self, engine: Engine, events: int) -> None:
+        stream = self.settings.stream
+        self._events_since_save += events
+        if self._saving is not None:
+            if not self._saving.done():
+                return
+            self._saving = None
+        late = time.monotonic() - self._saved_at > stream.snapshot_seconds
+        if self._events_since_save and (late or self._events_since_save >= stream.snapshot_events):
+            self._saving = await self._in_engine_thread(self.snapshots.save_in_background, engine.state)
+            self._saved_at, self._events_since_save = time.monotonic(), 0
+
+    def _save_last(self, engine: Engine) -> None:
+        if self._saving is not None:
+            self._saving.wait()
+        self.snapshots.save(engine.state)
+
+    async def _in_engine_thread(
+        self, function: Callable[[*Arguments], Result], *arguments: *Arguments
+    ) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
+
+
+def _take(engine: Engine, messages: list[tuple[int, bytes]]) -> Taken:
+    return engine.take(decode_all(messages))

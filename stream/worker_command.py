@@ -1,0 +1,31 @@
+"""``python -m fraud worker``: the Faust worker with our settings."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from fraud.errors import InputError
+from fraud.settings import Settings
+
+__all__ = ["command"]
+
+
+def command(
+    log_level: Annotated[
+        str | None, typer.Option(help="debug, info, warning or error; default from the settings.")
+    ] = None,
+) -> None:
+    """Score transactions from the broker until stopped; SIGTERM drains and saves the state."""
+    settings = Settings.load()
+    model = settings.stream.model or settings.home / "model"
+    if not model.is_dir():
+        raise InputError(f"{model}: no model; run `python -m fraud train`, or set RINGFENCE_STREAM__MODEL")
+    from stream.app import create_app
+
+    app = create_app(settings)
+    worker = app.Worker(
+        loglevel=(log_level or settings.log_level).upper(), redirect_stdouts=False, logging_config=None
+    )
+    worker.execute_from_commandline()
