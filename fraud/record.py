@@ -67,20 +67,13 @@ class Record(RecordReader):
         Raises SettingsError for an address that can't be used, StoreError for a record of another schema
         version.
         """
-        engine = open_engine(url)
-        record = cls(engine)
-        with store_errors("open"), engine.connect() as connection, writing(connection):
-            if engine.dialect.name == "postgresql":
-                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": OPENING_LOCK})
-            table.metadata.create_all(connection)
-            found = connection.execute(select(table.schema_version.c.version)).scalar()
-            if found is None:
-                connection.execute(insert(table.schema_version).values(version=table.SCHEMA_VERSION))
-            elif found != table.SCHEMA_VERSION:
-                raise StoreError(
-                    f"record: schema version {found}, this release reads {table.SCHEMA_VERSION}; "
-                    "use the release that wrote it or begin a new record"
-                )
+        record = cls(open_engine(url))
+        try:
+            with store_errors("open"), record.engine.connect() as connection, writing(connection):
+                _prepare(connection)
+        except BaseException:
+            record.close()
+            raise
         return record
 
     def write_batch(
@@ -168,6 +161,20 @@ class Record(RecordReader):
     def _transaction(self) -> Iterator[Connection]:
         with self._turn, store_errors("write"), self.engine.connect() as connection, writing(connection):
             yield connection
+
+
+def _prepare(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": OPENING_LOCK})
+    table.metadata.create_all(connection)
+    found = connection.execute(select(table.schema_version.c.version)).scalar()
+    if found is None:
+        connection.execute(insert(table.schema_version).values(version=table.SCHEMA_VERSION))
+    elif found != table.SCHEMA_VERSION:
+        raise StoreError(
+            f"record: schema version {found}, this release reads {table.SCHEMA_VERSION}; "
+            "use the release that wrote it or begin a new record"
+        )
 
 
 def _label_rows(labels: Iterable[Label], stream: str, position: int | None) -> list[dict[str, Any]]:

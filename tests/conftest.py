@@ -8,6 +8,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests.postgres import PostgresServer, find_programs
+
 UNDER_CI = os.environ.get("CI") == "true"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -44,3 +46,25 @@ def chromium() -> Path:
     if UNDER_CI:
         pytest.fail(message)
     pytest.skip(message)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server for this session; without the programs the test is skipped, but fails under CI."""
+    programs = find_programs()
+    if programs is None:
+        message = "no PostgreSQL here: sudo apt-get install postgresql"
+        if UNDER_CI:
+            pytest.fail(message)
+        pytest.skip(message)
+    with PostgresServer(programs, durable=False) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def record_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty record, on each engine in turn."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/record.sqlite3"
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.new_database()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,21 +15,23 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import text
+from sqlalchemy import Connection, NullPool, create_engine, text
 
 from fraud import record_tables as table
 from fraud.alert import AlertState, Severity
+from fraud.database import store_errors, writing
 from fraud.dead_letter import DeadLetter
 from fraud.decision import Outcome
 from fraud.errors import InputError, SettingsError, StoreError, StoreUnavailable
 from fraud.record import Record
 from fraud.run import Run, RunState
 from tests.fraud.payments import REASON, START, alert, decision, receipt_batch, ring, transaction
+from tests.postgres import PostgresServer
 
 
 @pytest.fixture
-def record(tmp_path: Path) -> Iterator[Record]:
-    record = Record.open(f"sqlite:///{tmp_path}/record.sqlite3")
+def record(record_url: str) -> Iterator[Record]:
+    record = Record.open(record_url)
     yield record
     record.close()
 
@@ -122,7 +125,7 @@ def test_parts_that_do_not_belong_together_are_refused(record: Record) -> None:
 
 def test_a_failing_batch_leaves_nothing(record: Record) -> None:
     bad = msgspec.structs.replace(alert(ring()), score=None)
-    with pytest.raises(StoreError, match="NOT NULL"):
+    with pytest.raises(StoreError, match=r"(?i)not.null"):
         record.write_batch([transaction(1)], [decision(1)], alerts=[bad])
     assert record.count(table.transactions) == 0
 
@@ -142,8 +145,7 @@ def test_an_alert_and_its_updates_are_each_recorded_once(record: Record) -> None
 def test_an_update_leaves_the_investigators_state_alone(record: Record) -> None:
     first = alert(ring())
     record.write_batch([], [], alerts=[first])
-    with record.engine.begin() as connection:
-        connection.execute(text("BEGIN"))
+    with record.engine.connect() as connection, writing(connection):
         connection.execute(table.alerts.update().values(state="in_review"))
     record.write_batch([], [], alerts=[alert(ring(version=2))])
     kept = record.alert(first.alert_id)
@@ -259,20 +261,45 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
         Record.open(f"sqlite:///{tmp_path}/r.sqlite3")
 
 
-def test_another_schema_version_is_refused(tmp_path: Path, record: Record) -> None:
-    with record.engine.begin() as connection:
-        connection.execute(text("BEGIN"))
+def test_another_schema_version_is_refused(record_url: str, record: Record) -> None:
+    with record.engine.connect() as connection, writing(connection):
         connection.execute(table.schema_version.update().values(version=99))
     with pytest.raises(StoreError, match="schema version 99"):
-        Record.open(f"sqlite:///{tmp_path}/record.sqlite3")
+        Record.open(record_url)
 
 
-def test_a_lost_database_is_unavailable(record: Record, tmp_path: Path) -> None:
-    with record.engine.begin() as connection:
-        connection.execute(text("BEGIN"))
+def test_a_lost_database_is_unavailable(tmp_path: Path) -> None:
+    record = Record.open(f"sqlite:///{tmp_path}/record.sqlite3")
+    with record.engine.connect() as connection, writing(connection):
         connection.execute(text("DROP TABLE alerts"))
     with pytest.raises(StoreUnavailable, match="no such table"):
         record.alert_queue()
+    record.close()
+
+
+def test_a_cut_connection_is_unavailable_and_the_next_call_makes_another(postgres: PostgresServer) -> None:
+    record = Record.open(postgres.new_database())
+    write(record, [1])
+    cut = text(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = :d"
+    )
+    with (
+        pytest.raises(StoreUnavailable, match="check the database"),
+        store_errors("read"),
+        record.engine.connect() as connection,
+        connected_beside(record) as beside,
+    ):
+        beside.execute(cut, {"d": record.engine.url.database})
+        connection.execute(text("SELECT 1"))
+    assert record.decision("t1") == decision(1)
+    record.close()
+
+
+@contextmanager
+def connected_beside(record: Record) -> Iterator[Connection]:
+    other = create_engine(record.engine.url, poolclass=NullPool)
+    with other.connect() as connection:
+        yield connection
 
 
 WRITER = """
@@ -290,18 +317,17 @@ while True:
 """
 
 
-def test_kill_nine_loses_no_acknowledged_batch_and_doubles_none(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/record.sqlite3"
+def test_kill_nine_loses_no_acknowledged_batch_and_doubles_none(record_url: str) -> None:
     next_batch = 0
     for after in (1, 7, 4):
-        command = [sys.executable, "-c", WRITER, url, str(max(0, next_batch - 2))]
+        command = [sys.executable, "-c", WRITER, record_url, str(max(0, next_batch - 2))]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ}) as writer:
             assert writer.stdout is not None
             acknowledged = [int(writer.stdout.readline()) for _ in range(after)]
             os.kill(writer.pid, signal.SIGKILL)
             acknowledged += [int(line) for line in writer.stdout if line.endswith("\n")]
         next_batch = acknowledged[-1] + 1
-        record = Record.open(url)
+        record = Record.open(record_url)
         ids = [f"t{i}" for i in range(next_batch * 50)]
         assert len(record.decisions(ids)) == len(ids)
         assert record.count(table.decisions) == record.count(table.transactions)
