@@ -36,6 +36,7 @@ __all__ = [
     "DashboardSettings",
     "GraphSettings",
     "OnlineSettings",
+    "ServicesSettings",
     "Settings",
     "StreamSettings",
 ]
@@ -168,6 +169,27 @@ class DashboardSettings(_Group):
     port: Port = 8050
 
 
+class ServicesSettings(_Group):
+    """The local Kafka and Neo4j of ``python -m fraud services``; port 0 takes a free one."""
+
+    cache: Path = Path.home() / ".cache" / "ringfence" / "services"
+    """Folder of their class paths; the jars lie in Maven's own repository."""
+    kafka_port: Port = 0
+    kafka_memory_mb: int = Field(default=512, ge=256)
+    """Java heap of Kafka, in MiB."""
+    neo4j_bolt_port: Port = 0
+    neo4j_http_port: Port = 0
+    neo4j_memory_mb: int = Field(default=512, ge=256)
+    """Java heap of Neo4j, in MiB."""
+    neo4j_page_cache_mb: int = Field(default=256, ge=64)
+    """Its cache of the graph's files, in MiB, beside the heap."""
+
+    @field_validator("cache")
+    @classmethod
+    def _is_absolute(cls, path: Path) -> Path:
+        return path.expanduser().absolute()
+
+
 class Settings(BaseSettings):
     """Effective settings of one process; make them with ``Settings.load()``, never at import."""
 
@@ -208,6 +230,7 @@ class Settings(BaseSettings):
     costs: CostSettings = CostSettings()
     capacity: CapacitySettings = CapacitySettings()
     dashboard: DashboardSettings = DashboardSettings()
+    services: ServicesSettings = ServicesSettings()
 
     @field_validator("home", "alert_outbox", "kernel_cache")
     @classmethod

@@ -28,7 +28,18 @@ HEAVY = {
     "neo4j",
     "faust",
 }
-COMMANDS = ["simulate", "load", "train", "replay", "evaluate", "demo", "dashboard", "settings", "version"]
+COMMANDS = [
+    "simulate",
+    "load",
+    "train",
+    "replay",
+    "evaluate",
+    "demo",
+    "dashboard",
+    "services",
+    "settings",
+    "version",
+]
 
 
 def say(
