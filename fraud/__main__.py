@@ -37,6 +37,7 @@ COMMANDS: dict[str, Command] = {
     "seed": Command("stream.seed:command", "Make the state that new workers begin from out of a file"),
     "worker": Command("stream.worker_command:command", "Score transactions from the broker"),
     "publish": Command("stream.publish:command", "Feed the broker from a transaction file"),
+    "audit": Command("stream.audit:command", "Replay the ledger and compare it with the record"),
     "demo": Command("stream.demo:command", "Simulate, train, replay and show the result, end to end"),
     "dashboard": Command("dashboard.app:command", "Serve the investigators' pages"),
     "services": Command("fraud.services.command:command", "Run a real Kafka and Neo4j on this machine"),

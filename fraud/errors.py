@@ -7,13 +7,15 @@ RingfenceError
 ├── ArtefactError         a model artefact that is damaged, mismatched or from another feature set
 ├── StoreError            a store (SQL or graph) refused or lost a write
 │   └── StoreUnavailable  the store cannot be reached now; the same call may succeed later
-└── ServiceError          a local service (embedded graph, broker) did not start or stopped
+├── ServiceError          a local service (embedded graph, broker) did not start or stopped
+└── AuditFailed           the record does not hold what the ledger gives
 """
 
 from __future__ import annotations
 
 __all__ = [
     "ArtefactError",
+    "AuditFailed",
     "InputError",
     "RecordError",
     "RingfenceError",
@@ -63,3 +65,7 @@ class StoreUnavailable(StoreError):
 
 class ServiceError(RingfenceError):
     """A local service process did not become ready or stopped by itself."""
+
+
+class AuditFailed(RingfenceError):
+    """The record does not hold what a replay of the ledger gives."""

@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 FORMAT = 1
 KEPT = 3
-"""Snapshots that are kept: a worker may have to go back behind the newest, and a newest one may be damaged."""
+"""Snapshots that are kept beside the seed: a worker may have to go back behind the newest, or find it damaged."""
 
 MANIFEST, GRAPH, SEEN, LOCK = "manifest.json", "graph.bin", "seen.npz", ".saving"
 
@@ -130,6 +130,13 @@ class Snapshots:
                 log.warning("snapshot at ledger %d is passed over: %s", position, error)
         return None
 
+    def seed(self) -> LedgerState | None:
+        """The state at the beginning of the ledger, which is never removed; None where nothing was seeded.
+
+        Raises StoreError where it is damaged.
+        """
+        return self._read(0, self._manifest(0)) if 0 in self.positions() else None
+
     @contextmanager
     def _only_saver(self) -> Iterator[bool]:
         with (self.folder / LOCK).open("w") as lock:
@@ -156,7 +163,7 @@ class Snapshots:
 
     def _prune(self) -> None:
         sweep(self.folder)
-        for position in self.positions()[KEPT:]:
+        for position in [one for one in self.positions() if one][KEPT:]:
             shutil.rmtree(self._path(position), ignore_errors=True)
 
     def _path(self, position: int) -> Path:

@@ -1,0 +1,116 @@
+"""``python -m fraud audit``: replays the ledger and compares every decision that comes out with the one on record."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fraud.errors import AuditFailed
+from fraud.progress import stage
+from fraud.record import Record
+from fraud.settings import Settings
+from graph.seen import SeenIds
+from models.scorer import Scorer
+from models.thresholds import OUTCOMES
+from models.training import online_graph
+from stream.engine import Decided, Engine
+from stream.follower import LedgerFollower, decode_all
+from stream.snapshots import Snapshots
+from stream.state import LedgerState
+
+__all__ = ["Audit", "audit", "command"]
+
+ENTRIES_AT_ONCE = 8
+PATIENCE = 5.0
+NAMED = 10
+"""Transaction ids at fault that are named."""
+
+
+@dataclass(slots=True)
+class Audit:
+    """How the record compares with what the ledger gives."""
+
+    decided: int = 0
+    """Transactions of the ledger."""
+    equal: int = 0
+    """On record with the same score, bit for bit, and the same outcome."""
+    other_model: int = 0
+    """On record by another version of the model: not compared."""
+    different: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether every transaction has its decision, and none differs."""
+        return not self.different and not self.missing
+
+
+async def audit(settings: Settings, scorer: Scorer, record: Record) -> Audit:
+    """Replay the whole ledger, from the seed on where there is one, as it stands at the call."""
+    state = Snapshots(settings.home / "state").seed()
+    engine = Engine(state or LedgerState(online_graph(settings), SeenIds(settings.stream.seen_ids)), scorer)
+    engine.own(dict.fromkeys(range(1_000), 0))
+    said = Audit()
+    follower = LedgerFollower(settings)
+    await follower.start()
+    try:
+        await follower.seek(engine.state.position)
+        end = await follower.end()
+        with stage("Replay the ledger", total=end) as advance:
+            while engine.state.position < end:
+                messages = await follower.take(ENTRIES_AT_ONCE, PATIENCE)
+                taken = await asyncio.to_thread(engine.take, decode_all(messages))
+                for decided in taken.decided:
+                    await asyncio.to_thread(_compare, said, decided, scorer, record)
+                advance(len(messages))
+    finally:
+        await follower.stop()
+    return said
+
+
+def _compare(said: Audit, decided: Decided, scorer: Scorer, record: Record) -> None:
+    ids = [one.transaction_id for one in decided.transactions]
+    known = record.decisions(ids)
+    scores = decided.step.scores
+    for transaction_id, score, code in zip(ids, scores.score.tolist(), scores.decision.tolist(), strict=True):
+        said.decided += 1
+        found = known.get(transaction_id)
+        if found is None:
+            said.missing.append(transaction_id)
+        elif found.model_version != scorer.version:
+            said.other_model += 1
+        elif found.score == score and found.outcome is OUTCOMES[code]:
+            said.equal += 1
+        else:
+            said.different.append(transaction_id)
+
+
+def command(
+    model: Annotated[
+        Path | None, typer.Option(help="Artefact folder; default: the one that the workers use.")
+    ] = None,
+) -> None:
+    """Replay the ledger and compare every decision that comes out with the one on record."""
+    settings = Settings.load()
+    scorer = Scorer.load(model or settings.stream.model or settings.home / "model")
+    record = Record.open(settings.database_url.get_secret_value())
+    try:
+        said = asyncio.run(audit(settings, scorer, record))
+    finally:
+        record.close()
+    print(
+        f"{said.decided:,} transactions in the ledger: {said.equal:,} decisions on record are the same bit for bit, "
+        f"{len(said.different):,} differ, {len(said.missing):,} are missing, "
+        f"{said.other_model:,} were made by another model"
+    )
+    if not said.is_clean:
+        raise AuditFailed(f"audit: {_some('differ', said.different)}{_some('missing', said.missing)}".strip())
+
+
+def _some(what: str, ids: Sequence[str]) -> str:
+    return f"{what}: {', '.join(ids[:NAMED])}{' …' if len(ids) > NAMED else ''}; " if ids else ""
