@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from benchmarks.payments import Sizes, as_json, payments
 from data.timeline import Timeline
 from data.tokenise import tokenise_table
+from fraud.door import admit
 from fraud.settings import CapacitySettings, CostSettings
 from fraud.tokens import Tokeniser, TokenKind
-from fraud.transaction import Transaction, decode_many
+from fraud.transaction import Transaction
 from gnn.neighbourhood import Neighbourhood
 from gnn.network import EdgeSage
 from gnn.serving import SageKernel
@@ -91,14 +92,13 @@ class WholePath:
         self.sage = SageKernel(artefact.sage)
         self.booster = artefact.booster
         self.tokeniser = Tokeniser(KEY)
-        for kind, values in made.identifiers.items():
-            for value in values:
-                self.tokeniser.token(kind, value)
+        known = made.identifiers
+        self.tokeniser.batch(known["account"], known["device"], known["ip"])
 
     def decode(self, lines: Sequence[bytes]) -> Events:
         """Checked and tokenised events; rows that are no payments would be dropped here."""
-        results = decode_many(lines, latest=LATEST)
-        return from_transactions([x for x in results if isinstance(x, Transaction)], self.tokeniser)
+        results = admit(lines, self.tokeniser, latest=LATEST)
+        return from_transactions([x for x in results if isinstance(x, Transaction)])
 
     def observe(self, events: Events) -> Observation:
         """Features and neighbourhoods; the state moves on."""

@@ -10,12 +10,13 @@ import hashlib
 import os
 import secrets
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
 from fraud.errors import SettingsError
 from fraud.settings import MINIMUM_KEY_LENGTH, Settings
+from fraud.token_memory import TokenMemory
 
 __all__ = ["KEY_FILE", "TokenKind", "Tokeniser"]
 
@@ -25,10 +26,8 @@ TokenKind = Literal["account", "device", "ip"]
 KEY_FILE = "token.key"
 """Name of the local key in the home folder."""
 
-_PREFIXES: dict[str, str] = {"account": "a_", "device": "d_", "ip": "i_"}
-_REMEMBERED = 65_536
-"""Tokens in a generation of the memory; a token and its identifier take about 200 bytes."""
-
+_PREFIXES: dict[TokenKind, str] = {"account": "a_", "device": "d_", "ip": "i_"}
+_BATCH_KINDS: tuple[TokenKind, ...] = ("account", "device", "ip")
 _BLOCK = 64
 """Bytes of a SHA-256 block, to which HMAC pads its key (RFC 2104)."""
 
@@ -46,7 +45,7 @@ class Tokeniser:
         # The two halves of HMAC, with the key taken in once: copies of them cost a quarter of a whole HMAC.
         self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in padded))
         self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in padded))
-        self._tables = {kind: _Remembered(self, kind) for kind in _PREFIXES}
+        self._memory = TokenMemory(lambda kind, value: self.token(_BATCH_KINDS[kind], value))
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Tokeniser:
@@ -64,48 +63,27 @@ class Tokeniser:
         return "Tokeniser(key=********)"
 
     def token(self, kind: TokenKind, value: str) -> str:
-        """The token of one identifier."""
-        return self._tables[kind][value]
-
-    def table(self, kind: TokenKind) -> Mapping[str, str]:
-        """The tokens of all identifiers of a kind, to be looked up like a dictionary: the quickest way to many."""
-        return self._tables[kind]
-
-    def compute(self, kind: str, value: str) -> str:
-        """The token worked out afresh."""
+        """The token of one identifier, worked out afresh."""
         inner, outer = self._inner.copy(), self._outer.copy()
         inner.update(f"{kind}\0{value}".encode("utf-8", "surrogatepass"))
         outer.update(inner.digest())
         return _PREFIXES[kind] + _base32(outer.digest())
 
+    def batch(
+        self, accounts: list[str], devices: list[str], ips: list[str]
+    ) -> tuple[list[str], list[str], list[str]]:
+        """Tokens of the identifiers of a micro-batch, remembered from batch to batch: the quickest way to many."""
+        found = self._memory.tokens(accounts, devices, ips)
+        first, second = len(accounts), len(accounts) + len(devices)
+        return found[:first], found[first:second], found[second:]
+
     def tokens(self, kind: TokenKind, values: Iterable[str | None]) -> list[str | None]:
         """Tokens of a whole column in its order, each distinct identifier hashed once; None stays None."""
         column = list(values)
         known: dict[str | None, str | None] = {
-            value: self.compute(kind, value) for value in set(column) if value is not None
+            value: self.token(kind, value) for value in set(column) if value is not None
         }
         return [known.get(value) for value in column]
-
-
-class _Remembered(dict[str, str]):
-    """Identifiers come back: a remembered token costs a tenth of a computed one on the path of every event.
-
-    Two generations: when the younger one is full, it becomes the older one, and what is asked for again moves back.
-    """
-
-    def __init__(self, tokeniser: Tokeniser, kind: str) -> None:
-        super().__init__()
-        self._tokeniser = tokeniser
-        self._kind = kind
-        self._older: dict[str, str] = {}
-
-    def __missing__(self, value: str) -> str:
-        token = self._older.pop(value, None) or self._tokeniser.compute(self._kind, value)
-        if len(self) >= _REMEMBERED:
-            self._older = dict(self)
-            self.clear()
-        self[value] = token
-        return token
 
 
 def _base32(digest: bytes) -> str:

@@ -1,13 +1,14 @@
 """A transaction, and the rules that a row must keep to be one.
 
-``check`` is the one statement of the rules. ``parse`` and ``decode_many`` read JSON through a fast decoder that
-accepts only rows sure to pass, and hand every other row to ``check``.
+``check`` is the one statement of the rules, and ``parse`` of what a JSON record may be; ``fraud.door`` reads records
+quickly, and these have the last word there.
 """
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, NoReturn
 
@@ -15,16 +16,17 @@ import msgspec
 from msgspec import Meta, Struct
 
 from fraud.errors import RecordError
-from fraud.fields import LONGEST_TEXT, quote, read_number, read_text, read_time
+from fraud.fields import CANONICAL_COLUMNS, LONGEST_TEXT, quote, read_number, read_text, read_time
 
 __all__ = [
     "DEFAULT_CURRENCY",
     "EARLIEST_TIME",
     "LARGEST_AMOUNT",
     "LONGEST_RECORD",
+    "SCHEMA_VERSION",
     "Transaction",
     "check",
-    "decode_many",
+    "is_currency",
     "latest_time",
     "parse",
     "read_currency",
@@ -39,6 +41,9 @@ FUTURE_ALLOWANCE = timedelta(days=1)
 LARGEST_AMOUNT = 1e12
 LONGEST_RECORD = 65_536
 """Bytes of one JSON record, at most."""
+
+SCHEMA_VERSION = 1
+"""Of the JSON records that are read here; a record that names none has this one."""
 
 DEFAULT_CURRENCY = "USD"
 
@@ -67,14 +72,6 @@ class Transaction(Struct, frozen=True, kw_only=True, gc=False):
     longitude: Annotated[float, Meta(ge=-180, le=180)] | None = None
 
 
-class _Wire(Transaction, frozen=True, kw_only=True, gc=False):
-    """A transaction as JSON holds it, before its time is read."""
-
-    event_time: Annotated[str, Meta(max_length=40)]  # type: ignore[assignment]
-    currency: Annotated[str, Meta(min_length=3, max_length=3)] | None = None  # type: ignore[assignment]
-
-
-_wire_decoder = msgspec.json.Decoder(_Wire)
 _json_decoder = msgspec.json.Decoder()
 
 
@@ -121,83 +118,39 @@ def parse(
     currency: str = DEFAULT_CURRENCY,
     latest: datetime | None = None,
 ) -> Transaction:
-    """Reads one transaction from a JSON object or a mapping. Raises RecordError as ``check`` does."""
-    if isinstance(record, Mapping):
-        return check(record, currency=currency, latest=latest)
-    latest = latest or latest_time()
-    return _decode_fast(record, currency, latest) or _decode_slowly(record, currency, latest)
+    """Reads one transaction from a JSON object or a mapping. Raises RecordError as ``check`` does.
+
+    A field ``schema_version`` may say ``SCHEMA_VERSION`` and no other; JSON that holds a field twice is refused.
+    """
+    fields = record if isinstance(record, Mapping) else _read_object(record)
+    version = read_number("schema_version", fields.get("schema_version"))
+    if version not in (None, SCHEMA_VERSION):
+        raise RecordError(
+            "schema_version", f"{version:.12g} is not known here; send version {SCHEMA_VERSION}"
+        )
+    return check(fields, currency=currency, latest=latest)
 
 
-def decode_many(
-    lines: Iterable[bytes | str], *, currency: str = DEFAULT_CURRENCY, latest: datetime | None = None
-) -> list[Transaction | RecordError]:
-    """Reads JSON records, one result each in the order given: the transaction, or why it is none."""
-    latest = latest or latest_time()
-    results: list[Transaction | RecordError] = []
-    for line in lines:
-        transaction = _decode_fast(line, currency, latest)
-        if transaction is None:
-            try:
-                results.append(_decode_slowly(line, currency, latest))
-            except RecordError as error:
-                results.append(error)
-        else:
-            results.append(transaction)
-    return results
-
-
-def _decode_fast(line: bytes | str, currency: str, latest: datetime) -> Transaction | None:
-    """The transaction when the line plainly keeps every rule; None leaves it to ``check``."""
-    if len(line) > LONGEST_RECORD:
-        return None
-    try:
-        wire = _wire_decoder.decode(line)
-        time = read_time("event_time", wire.event_time)
-    except (msgspec.DecodeError, UnicodeError, RecursionError, RecordError):
-        return None
-    merchant, counterparty, code = wire.merchant_id, wire.counterparty_id, wire.currency or currency
-    texts = (
-        f"{wire.transaction_id}{wire.account_id}{merchant}{counterparty}{code}"
-        f"{wire.device_id}{wire.ip}{wire.channel}{wire.mcc}"
-    )
-    if (
-        time is None
-        or not EARLIEST_TIME <= time <= latest
-        or " " in texts
-        or not texts.isprintable()
-        or counterparty == wire.account_id
-        or (merchant is None and counterparty is None)
-        or (wire.latitude is None) != (wire.longitude is None)
-        or not _is_currency(code)
-    ):
-        return None
-    return Transaction(
-        transaction_id=wire.transaction_id,
-        event_time=time,
-        account_id=wire.account_id,
-        amount=wire.amount,
-        merchant_id=merchant,
-        counterparty_id=counterparty,
-        currency=code,
-        device_id=wire.device_id,
-        ip=wire.ip,
-        channel=wire.channel,
-        mcc=wire.mcc,
-        latitude=wire.latitude,
-        longitude=wire.longitude,
-    )
-
-
-def _decode_slowly(line: bytes | str, currency: str, latest: datetime) -> Transaction:
+def _read_object(line: bytes | str) -> dict[str, object]:
     if len(line) > LONGEST_RECORD:
         raise RecordError("record", f"is {len(line)} bytes long; at most {LONGEST_RECORD}")
     try:
         fields = _json_decoder.decode(line)
+        pairs = json.loads(line, object_pairs_hook=list, parse_int=float)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise RecordError("record", "is not JSON; send one object in UTF-8") from None
     if not isinstance(fields, dict):
         raise RecordError("record", f"is a JSON {type(fields).__name__}; send an object with one transaction")
-    return check(fields, currency=currency, latest=latest)
+    _refuse_repeats([name for name, _ in pairs])
+    return fields
+
+
+def _refuse_repeats(names: list[str]) -> None:
+    """A decoder takes the last of equal names, and another one may take the first."""
+    if len(set(names)) == len(names):
+        return
+    name = next(name for place, name in enumerate(names) if name in names[:place])
+    raise RecordError(name if name in CANONICAL_COLUMNS else "record", "holds one field twice; send it once")
 
 
 def _required_text(field: str, value: object) -> str:
@@ -244,14 +197,15 @@ def _payees(account: str, merchant: object, counterparty: object) -> tuple[str |
     return merchant_id, counterparty_id
 
 
-def _is_currency(code: str) -> bool:
+def is_currency(code: str) -> bool:
+    """Whether a text has the form of an ISO 4217 code."""
     return len(code) == 3 and code.isascii() and code.isalpha() and code.isupper()
 
 
 def read_currency(value: object, default: str = DEFAULT_CURRENCY) -> str:
     """An ISO 4217 code, ``default`` where missing. Raises RecordError."""
     code = read_text("currency", value) or default
-    if not _is_currency(code):
+    if not is_currency(code):
         raise RecordError("currency", f"{quote('currency', code)} is not an ISO 4217 code such as USD")
     return code
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from itertools import compress
 from math import nan
 from typing import Any, Self, cast
@@ -20,7 +19,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fraud.tokens import Tokeniser
 from fraud.transaction import Transaction
 from graph.layout import EVENT
 
@@ -51,10 +49,9 @@ OTHER_CHANNELS = 24
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 REMEMBERED = 4096
-"""Channels and categories come back: a remembered number costs less than a computed one."""
+"""Channels and categories whose numbers are kept, at most; a sender may make up any number of them."""
 
 
-@lru_cache(maxsize=REMEMBERED)
 def channel_code(channel: str | None) -> int:
     """Number of a channel: 0 for none, 1–8 for the usual ones, a stable bucket above for any other name."""
     if channel is None:
@@ -64,7 +61,6 @@ def channel_code(channel: str | None) -> int:
     return 1 + len(CHANNELS) + zlib.crc32(channel.encode()) % OTHER_CHANNELS
 
 
-@lru_cache(maxsize=REMEMBERED)
 def mcc_code(mcc: str | None) -> int:
     """Merchant category as a number: ISO 18245 codes as they are, other texts a stable bucket, −1 for none."""
     if mcc is None:
@@ -72,6 +68,23 @@ def mcc_code(mcc: str | None) -> int:
     if mcc.isascii() and mcc.isdigit() and len(mcc) <= 6:
         return int(mcc)
     return 1_000_000 + zlib.crc32(mcc.encode()) % 1_000
+
+
+class _Codes(dict[str | None, int]):
+    """Numbers of the texts that come back: a look-up costs less than working them out."""
+
+    def __init__(self, code: Callable[[str | None], int]) -> None:
+        super().__init__()
+        self._code = code
+
+    def __missing__(self, text: str | None) -> int:
+        number = self._code(text)
+        if len(self) < REMEMBERED:
+            self[text] = number
+        return number
+
+
+_channels, _categories = _Codes(channel_code), _Codes(mcc_code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,49 +234,35 @@ class FrameEvents:
         )
 
 
-_PACKER = struct.Struct("=BbBBi16xqqdff")
+_PACK = struct.Struct("=BbBBi16xqqdff").pack
 """One record of ``graph.layout.EVENT``: kind, is_fraud, channel, is_transfer, mcc, ends, times, amount, place."""
 
 
-def from_transactions(transactions: Sequence[Transaction], tokeniser: Tokeniser | None = None) -> Events:
-    """A batch of transactions as they arrive on a stream, in arrival order.
-
-    With ``tokeniser``, accounts, devices and addresses are tokenised on the way; without, they are tokens already.
-    """
+def from_transactions(transactions: Sequence[Transaction]) -> Events:
+    """A batch of transactions as they arrive on a stream, in arrival order, ids tokenised."""
     packed = bytearray()
-    account: list[str] = []
-    target: list[str] = []
-    device: list[str | None] = []
-    ip: list[str | None] = []
-    if tokeniser is not None:
-        accounts, devices, ips = (tokeniser.table(kind) for kind in ("account", "device", "ip"))
     for one in transactions:
-        merchant, latitude = one.merchant_id, one.latitude
+        latitude, longitude = one.latitude, one.longitude
         time = (one.event_time - EPOCH) // MICROSECOND
-        packed += _PACKER.pack(
+        packed += _PACK(
             TRANSACTION,
             -1,
-            channel_code(one.channel),
-            merchant is None,
-            mcc_code(one.mcc),
+            _channels[one.channel],
+            one.merchant_id is None,
+            _categories[one.mcc],
             time,
             time,
             one.amount,
             nan if latitude is None else latitude,
-            nan if one.longitude is None else one.longitude,
+            nan if longitude is None else longitude,
         )
-        payee = merchant or cast(str, one.counterparty_id)
-        if tokeniser is None:
-            account.append(one.account_id)
-            target.append(payee)
-            device.append(one.device_id)
-            ip.append(one.ip)
-        else:
-            account.append(accounts[one.account_id])
-            target.append(accounts[payee] if merchant is None else payee)
-            device.append(None if one.device_id is None else devices[one.device_id])
-            ip.append(None if one.ip is None else ips[one.ip])
-    return Events(np.frombuffer(packed, dtype=EVENT), account, target, device, ip)
+    return Events(
+        np.frombuffer(packed, dtype=EVENT),
+        [one.account_id for one in transactions],
+        [one.merchant_id or cast(str, one.counterparty_id) for one in transactions],
+        [one.device_id for one in transactions],
+        [one.ip for one in transactions],
+    )
 
 
 def from_labels(
