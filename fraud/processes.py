@@ -23,12 +23,13 @@ _children: dict[int, subprocess.Popen[bytes]] = {}
 
 _WATCH_SCRIPT = """
 cat > /dev/null
+ps -ww -o command= -p "$1" | grep -qF -- "$2" || exit 0
 for request in TERM KILL; do
-  tries=100
+  kill "-$request" "$1"
+  tries=$3
   while [ "$tries" -gt 0 ]; do
     ps -ww -o command= -p "$1" | grep -qF -- "$2" || exit 0
-    [ "$tries" -lt 100 ] || kill "-$request" "$1"
-    sleep 0.2
+    sleep 1
     tries=$((tries - 1))
   done
 done
@@ -103,8 +104,9 @@ def end(pid: int, mark: str, *, patience: float = STOP_SECONDS) -> None:
         deadline = time.monotonic() + (patience or STOP_SECONDS)
         while is_running(pid, mark) and time.monotonic() < deadline:
             time.sleep(0.05)
-    if child := _children.pop(pid, None):
-        child.wait()
+    child = _children.get(pid)
+    if child is not None and child.poll() is not None:
+        del _children[pid]
 
 
 def resident_mb(pid: int) -> float:
@@ -119,15 +121,15 @@ def resident_mb(pid: int) -> float:
 
 
 class Watch:
-    """Ends a server when this process dies, however it dies.
+    """Ends a server when this process dies, however it dies: asks it, and insists after ``patience`` seconds.
 
     A shell waits at a pipe that only this process holds open. Linux's parent-death signal would not do: it comes
     when the *thread* ends that started the server, and tests start servers from threads.
     """
 
-    def __init__(self, pid: int, mark: str) -> None:
+    def __init__(self, pid: int, mark: str, *, patience: int = 20) -> None:
         self._shell = subprocess.Popen(
-            ["/bin/sh", "-c", _WATCH_SCRIPT, "watch", str(pid), mark],
+            ["/bin/sh", "-c", _WATCH_SCRIPT, "watch", str(pid), mark, str(patience)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -8,6 +8,12 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from fraud.errors import ServiceError
+from fraud.services.jars import class_path
+from fraud.services.java import java
+from fraud.services.kafka import KafkaService
+from fraud.services.neo4j import Neo4jService
+from fraud.settings import ServicesSettings
 from tests.postgres import PostgresServer, find_programs
 
 UNDER_CI = os.environ.get("CI") == "true"
@@ -68,3 +74,51 @@ def record_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path}/record.sqlite3"
     server: PostgresServer = request.getfixturevalue("postgres")
     return server.new_database()
+
+
+def service_cache(service: str) -> Path:
+    """Where the class path of a local service is; without Java or Maven Central the test is skipped, but fails
+    under CI."""
+    cache = ServicesSettings().cache
+    try:
+        java()
+        class_path(service, cache)
+    except ServiceError as error:
+        if UNDER_CI:
+            pytest.fail(str(error))
+        pytest.skip(str(error))
+    return cache
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaService]:
+    """A real broker for this session: use topic and group names of your own, and leave it running."""
+    cache = service_cache("kafka")
+    with KafkaService(tmp_path_factory.mktemp("kafka"), cache=cache) as service:
+        yield service
+        service.kill()
+
+
+@pytest.fixture(scope="session")
+def neo4j(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neo4jService]:
+    """A real Neo4j for this session: empty it before use, and leave it running."""
+    cache = service_cache("neo4j")
+    with Neo4jService(tmp_path_factory.mktemp("neo4j"), cache=cache) as service:
+        yield service
+        service.kill()
+
+
+@pytest.fixture
+def own_kafka(tmp_path: Path) -> Iterator[KafkaService]:
+    """A running broker that the test may kill and start again."""
+    with KafkaService(tmp_path / "kafka", cache=service_cache("kafka")) as service:
+        yield service
+        service.kill()
+
+
+@pytest.fixture
+def own_neo4j(tmp_path: Path) -> Iterator[Neo4jService]:
+    """A running Neo4j that the test may kill and start again."""
+    with Neo4jService(tmp_path / "neo4j", cache=service_cache("neo4j")) as service:
+        yield service
+        service.kill()

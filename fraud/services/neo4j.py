@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -78,7 +79,7 @@ class Neo4jService(JavaService):
         return {
             "RINGFENCE_GRAPH__URI": self.address,
             "RINGFENCE_GRAPH__USER": USER,
-            "RINGFENCE_GRAPH__PASSWORD": f"$(cat '{self.password_path}')",
+            "RINGFENCE_GRAPH__PASSWORD": f"$(cat {shlex.quote(str(self.password_path))})",
         }
 
     def _prepare(self, run: list[str], ports: dict[str, int]) -> None:
@@ -109,6 +110,8 @@ class Neo4jService(JavaService):
             "server.memory.heap.max_size": f"{self.memory_mb}m",
             "server.memory.pagecache.size": f"{self.page_cache_mb}m",
             "dbms.usage_report.enabled": "false",
+            # Five seconds of listening for late requests before it stops; our clients are gone by then.
+            "internal.dbms.bolt.netty_server_shutdown_quiet_period": "0",
         }
         return "".join(f"{name}={value}\n" for name, value in settings.items())
 

@@ -116,18 +116,25 @@ class JavaService(ABC):
         """Start it unless it runs, and return when it answers; raises ServiceError with the end of its log."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self._turn():
-            if self.pid is None:
+            launched = self.pid is None
+            if launched:
                 self._launch()
-            self.wait_ready()
+            try:
+                self.wait_ready()
+            except BaseException:
+                # Interrupted or in vain: what is half up is of no use to anyone.
+                if launched:
+                    self._end(patience=0.0)
+                raise
         return self
 
     def stop(self) -> None:
         """End it in good order, and return when it has ended."""
-        self._end(patience=30.0)
+        self._end_in_turn(patience=30.0)
 
     def kill(self) -> None:
         """End it as a power cut of the process would: ``kill -9``."""
-        self._end(patience=0.0)
+        self._end_in_turn(patience=0.0)
 
     def restart(self) -> Self:
         """Start it again, stopped first if it runs, with its data and its ports."""
@@ -185,15 +192,17 @@ class JavaService(ABC):
             return wanted
         return last if last and not is_listening(last) else free_port()
 
+    def _end_in_turn(self, patience: float) -> None:
+        if self.folder.exists():
+            with self._turn():
+                self._end(patience)
+
     def _end(self, patience: float) -> None:
-        if not self.folder.exists():
-            return
-        with self._turn():
-            if note := self.note:
-                end(note.pid, self._mark, patience=patience)
-            watch, self._watch = self._watch, None
-            if watch is not None:
-                watch.close()
+        if note := self.note:
+            end(note.pid, self._mark, patience=patience)
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.close()
 
     def _log_tail(self) -> str:
         """The lines of the log that tell of trouble, else its last ones."""
