@@ -11,11 +11,12 @@ from typing import Any
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from fraud import record_tables as table
 from fraud.bulk_insert import bulk_insert
+from fraud.database import upsert
 from fraud.decision import Decision
 from fraud.errors import InputError
 from fraud.receipt import ReceiptBatch
@@ -31,6 +32,10 @@ ERA_TRANSACTIONS = 16_384
 """Transactions of an era, about: few enough for its part of the index to stay in memory while it is written."""
 
 LARGEST_BATCH = 1 << ROW_BITS
+
+STREAM_LOCKS = 7_231_002
+ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(:group, hashtext(:stream))")
+"""Even when a stream's old writer still lives beside its new one, batch ids come in the order of commits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +129,8 @@ def _first_of_each(ids: list[str]) -> list[int]:
 
 def _insert(connection: Connection, stream: str, decided: Decided, hashes: NDArray[np.int64] | None) -> int:
     size = len(decided.transactions)
+    if connection.dialect.name == "postgresql":
+        connection.execute(ONE_AT_A_TIME, {"group": STREAM_LOCKS, "stream": stream})
     batch = {
         "stream": stream,
         "transactions": size,
@@ -132,6 +139,11 @@ def _insert(connection: Connection, stream: str, decided: Decided, hashes: NDArr
     batch_id: int = connection.execute(
         insert(table.batches).returning(table.batches.c.batch_id), batch
     ).scalar_one()
+    newest = upsert(connection, table.streams)
+    newest = newest.on_conflict_do_update(
+        index_elements=["stream"], set_={"batch_id": newest.excluded.batch_id}
+    )
+    connection.execute(newest, {"stream": stream, "batch_id": batch_id})
     if size:
         first = batch_id << ROW_BITS
         times = [one.event_time for one in decided.transactions]

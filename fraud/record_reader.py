@@ -7,50 +7,39 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, Engine, Executable, Select, Table, case, func, or_, select, type_coerce
+from sqlalchemy import BigInteger, case, func, or_, select, type_coerce
 
 from fraud.alert import Alert, AlertState, Severity, Subject
-from fraud.database import AT_ONCE, portions, store_errors
-from fraud.decision import Decision, Outcome, Reason
+from fraud.database import portions, store_errors
+from fraud.decision import Decision, Outcome
 from fraud.errors import StoreError
 from fraud.label import Label
 from fraud.receipt import Receipt, ReceiptBatch
 from fraud.record_hashes import name_hashes
+from fraud.record_log import RecordLog, decided_query, read_reasons
 from fraud.record_lookup import doubling, row_ids
-from fraud.record_rows import AlertSummary, DayCount, DecidedTransaction, Following, SavedState
+from fraud.record_rows import AlertSummary, DayCount, DecidedTransaction
 from fraud.record_tables import (
     DAY,
     EPOCH,
     ROW_BITS,
     alerts,
-    batches,
     decisions,
     eras,
     labels,
     mentions,
-    positions,
     receipts,
     ring_members,
-    rings,
     runs,
-    states,
     transactions,
 )
-from fraud.ring import NodeKind, Ring, RingMember
 from fraud.run import Run, RunState
-from fraud.transaction import Transaction
 
 __all__ = ["RecordReader"]
 
-NOTHING = "[]"
-BATCH_ROWS = 1 << ROW_BITS
 
-
-class RecordReader:
+class RecordReader(RecordLog):
     """Read access to the record; safe to share between threads."""
-
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
 
     def alert_queue(
         self,
@@ -84,35 +73,6 @@ class RecordReader:
         alert = msgspec.json.decode(rows[0].body, type=Alert)
         return msgspec.structs.replace(alert, state=AlertState(rows[0].state))
 
-    def ring(self, ring_id: str) -> Ring | None:
-        """The newest state of a ring, members by score, or None."""
-        rows = self._rows(select(rings).where(rings.c.ring_id == ring_id))
-        if not rows:
-            return None
-        row = rows[0]
-        return Ring(
-            ring_id=row.ring_id,
-            version=row.version,
-            kind=row.kind,
-            score=row.score,
-            members=tuple(self.ring_members(ring_id)),
-            first_alert_time=row.first_alert_time,
-            last_seen=row.last_seen,
-            money=row.money,
-            transaction_ids=tuple(msgspec.json.decode(row.transaction_ids, type=list[str])),
-        )
-
-    def ring_members(self, ring_id: str) -> list[RingMember]:
-        """Members of a ring, highest score first."""
-        member = ring_members.c
-        query = select(member.member_id, member.kind, member.role, member.score, member.joined_at)
-        query = query.where(member.ring_id == ring_id).order_by(
-            member.score.desc(), member.kind, member.member_id
-        )
-        return [
-            RingMember(r.member_id, NodeKind(r.kind), r.role, r.score, r.joined_at) for r in self._rows(query)
-        ]
-
     def rings_of(self, member_ids: Iterable[str]) -> dict[str, list[str]]:
         """Ring ids by member, for those of the members that belong to any ring."""
         found: dict[str, list[str]] = {}
@@ -127,7 +87,7 @@ class RecordReader:
         """The named transactions that are in the record, oldest first."""
         found: list[DecidedTransaction] = []
         for some in self._row_ids(transaction_ids):
-            found += self._decided(_decided_query().where(transactions.c.row_id.in_(some)))
+            found += self._decided(decided_query().where(transactions.c.row_id.in_(some)))
         return sorted(found, key=lambda t: (t.event_time, t.transaction_id))
 
     def transactions_around(
@@ -145,7 +105,7 @@ class RecordReader:
         """
         column = transactions.c
         ends = (column.account_id, column.counterparty_id, column.merchant_id, column.device_id, column.ip)
-        query = _decided_query().join(mentions, mentions.c.row_id == column.row_id)
+        query = decided_query().join(mentions, mentions.c.row_id == column.row_id)
         query = query.where(mentions.c.name_hash == int(name_hashes([node_id])[0]))
         query = query.where(or_(*(end == node_id for end in ends)))
         if since is not None:
@@ -197,8 +157,8 @@ class RecordReader:
                     score=row.score,
                     outcome=Outcome(row.outcome),
                     model_version=row.model_version,
-                    reasons=_reasons(row.reasons),
-                    missing=msgspec.json.decode(row.missing or NOTHING, type=tuple[str, ...]),
+                    reasons=read_reasons(row.reasons),
+                    missing=msgspec.json.decode(row.missing or "[]", type=tuple[str, ...]),
                 )
         return found
 
@@ -257,68 +217,10 @@ class RecordReader:
             for r in self._rows(query)
         ]
 
-    def following(self, stream: str, after: int, limit: int = 1_000) -> Following:
-        """What a stream wrote after batch ``after``: whole batches, about ``limit`` transactions, at least
-        one batch.
-
-        Readers that build something from the record (the graph store, say) keep the last batch id they have
-        taken in and ask again from there; asking twice gives the same.
-        """
-        batch = batches.c
-        query = select(batch.batch_id, batch.transactions).where(
-            batch.stream == stream, batch.batch_id > after
-        )
-        taken: list[int] = []
-        size = 0
-        for row in self._rows(query.order_by(batch.batch_id).limit(AT_ONCE)):
-            if taken and size + row.transactions > limit:
-                break
-            taken.append(row.batch_id)
-            size += row.transactions
-        if not taken:
-            return Following(after, after, (), ())
-        rows = transactions.c.row_id
-        of_batch = (rows >= batch.batch_id * BATCH_ROWS) & (rows < (batch.batch_id + 1) * BATCH_ROWS)
-        written = _decided_query().join(batches, of_batch).where(batch.batch_id.in_(taken))
-        found = self._decided(written.order_by(rows))
-        changed = self._rows(
-            select(rings.c.ring_id).where(rings.c.batch_id.in_(taken)).order_by(rings.c.ring_id)
-        )
-        states = (self.ring(row.ring_id) for row in changed)
-        return Following(after, taken[-1], tuple(found), tuple(ring for ring in states if ring is not None))
-
-    def waiting(self, stream: str, after: int) -> int:
-        """Transactions that a stream wrote after batch ``after``: how far a reader lags behind."""
-        batch = batches.c
-        query = select(func.sum(batch.transactions)).where(batch.stream == stream, batch.batch_id > after)
-        return int(self._rows(query)[0][0] or 0)
-
-    def positions(self) -> dict[str, int]:
-        """How far in its source each stream has been written, for streams that say so."""
-        return {row.stream: row.position for row in self._rows(select(positions))}
-
-    def position(self, stream: str) -> int | None:
-        """How far in its source a stream has been written, or None before its first position."""
-        rows = self._rows(select(positions.c.position).where(positions.c.stream == stream))
-        return rows[0].position if rows else None
-
-    def state(self, name: str) -> SavedState | None:
-        """The newest saved state of a name, or None."""
-        rows = self._rows(select(states).where(states.c.name == name))
-        return SavedState(rows[0].name, rows[0].position, rows[0].body) if rows else None
-
-    def count(self, table: Table) -> int:
-        """Rows of one of the tables in ``fraud.record_tables``."""
-        return int(self._rows(select(func.count()).select_from(table))[0][0])
-
     def runs(self, limit: int = 50) -> list[Run]:
         """The newest runs first."""
         query = select(runs).order_by(runs.c.started_at.desc(), runs.c.run_id).limit(limit)
         return [Run(**{**row._mapping, "state": RunState(row.state)}) for row in self._rows(query)]
-
-    def close(self) -> None:
-        """Give the connections back; the record can't be used afterwards."""
-        self.engine.dispose()
 
     def _row_ids(self, transaction_ids: Iterable[str]) -> Iterator[list[int]]:
         """Row ids of the named transactions that are on record, in portions."""
@@ -334,27 +236,3 @@ class RecordReader:
         if until is not None:
             query = query.where(eras.c.earliest < until)
         return self._rows(query)
-
-    def _decided(self, query: Select[Any]) -> list[DecidedTransaction]:
-        found = []
-        for row in self._rows(query):
-            values = dict(row._mapping)
-            values["outcome"] = None if row.outcome is None else Outcome(row.outcome)
-            values["reasons"] = _reasons(row.reasons)
-            found.append(DecidedTransaction(**values))
-        return found
-
-    def _rows(self, query: Executable) -> Sequence[Any]:
-        with store_errors("read"), self.engine.connect() as connection:
-            return connection.execute(query).all()
-
-
-def _decided_query() -> Select[Any]:
-    columns = [transactions.c[name] for name in Transaction.__struct_fields__]
-    return select(*columns, decisions.c.score, decisions.c.outcome, decisions.c.reasons).outerjoin(
-        decisions, decisions.c.row_id == transactions.c.row_id
-    )
-
-
-def _reasons(stored: str | None) -> tuple[Reason, ...]:
-    return msgspec.json.decode(stored or NOTHING, type=tuple[Reason, ...])

@@ -48,6 +48,7 @@ __all__ = [
     "schema_version",
     "since_epoch",
     "states",
+    "streams",
     "transactions",
 ]
 
@@ -124,9 +125,18 @@ batches = Table(
     Index("batches_by_stream", "stream", "batch_id"),
     sqlite_autoincrement=True,
 )
-"""The log of this record: what was written together, in order. One stream has one writer, so within a stream
-a batch is never seen before the batches with lower ids; across streams it may be, on PostgreSQL.
+"""The log of this record: what was written together, in order. A batch takes its id under a lock of its stream,
+held until it is committed, so within a stream it is never seen before the batches with lower ids; across streams it may
+be, on PostgreSQL.
 ``id_hashes`` are the hashes of its transaction ids, 8 bytes each (SQLite only)."""
+
+streams = Table(
+    "streams",
+    metadata,
+    Column("stream", String, primary_key=True),
+    Column("batch_id", BigInteger, nullable=False),
+)
+"""The newest batch of each stream."""
 
 eras = Table(
     "eras",

@@ -1,9 +1,11 @@
 """Brings the graph store up to the record, behind the scoring path.
 
 The record is the queue: durable, in order, and bounded by its disk. What ``Record.write_batch`` has
-acknowledged is taken from there in portions and added to the graph, each with a note of how far the stream
-has come. While the store is down the record grows on and nothing waits; afterwards the graph catches up,
-without loss and without doubles.
+acknowledged is taken from there in portions, stream by stream, and added to the graph, each with a note of how
+far its stream has come. Batches of one stream are seen in the order of their ids. Those of several streams are
+not on PostgreSQL, where a batch may be committed after one with a higher id; so each stream has a place of its
+own. While the store is down the record grows on and nothing waits; afterwards the graph catches up, without
+loss and without doubles.
 """
 
 from __future__ import annotations
@@ -36,24 +38,23 @@ LONGEST_PAUSE = 15.0
 
 
 class WriteBehind:
-    """A background thread that follows one stream of the record; ``notify`` after each write spares it a wait."""
+    """A background thread that follows all streams of the record, also those that begin later; ``notify`` after each
+    write spares it a wait."""
 
-    def __init__(
-        self, record: RecordReader, store: GraphStore, stream: str = "main", *, portion: int = PORTION
-    ) -> None:
+    def __init__(self, record: RecordReader, store: GraphStore, *, portion: int = PORTION) -> None:
         self.record = record
         self.store = store
-        self.stream = stream
         self.portion = portion
         self.failure: str | None = None
         """Why the store takes nothing at the moment, or None."""
-        self._position: int | None = None
+        self._positions: dict[str, int] = {}
+        self._prepared = False
         self._closing = threading.Event()
         self._looks = threading.Condition()
         self._looks_asked = 0
         self._looks_done = 0
         self._ended = False
-        self._thread = threading.Thread(target=self._run, name=f"write-behind-{stream}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="write-behind", daemon=True)
 
     def start(self) -> Self:
         """Begin to follow; returns at once."""
@@ -69,7 +70,7 @@ class WriteBehind:
 
     def lag(self) -> int:
         """Transactions in the record that the graph does not hold yet, as far as is known here."""
-        return self.record.waiting(self.stream, self._position or 0)
+        return self.record.waiting(self._positions.copy())
 
     def drain(self, timeout: float) -> bool:
         """Wait until the graph holds all that was in the record at the call; False when it will not or time ran out."""
@@ -122,21 +123,33 @@ class WriteBehind:
                     self._looks.wait_for(lambda: self._looks_asked > self._looks_done, IDLE_SECONDS)
 
     def _catch_up(self) -> None:
-        if self._position is None:
+        if not self._prepared:
             self.store.prepare()
-            self._position = self.store.position(self.stream)
+            self._prepared = True
         while not self._closing.is_set():
             look = self._looks_asked
-            portion = self.record.following(self.stream, self._position, self.portion)
-            if portion.batch_id == self._position:
+            behind = [
+                stream for stream, newest in self.record.streams().items() if self._lags(stream, newest)
+            ]
+            if not behind:
                 with self._looks:
                     self._looks_done = look
                     self._looks.notify_all()
                 return
-            if self.store.apply(self.stream, portion, self._evidence(portion)):
-                self._position = portion.batch_id
-            else:
-                self._position = self.store.position(self.stream)
+            for stream in behind:
+                self._take_portion(stream)
+
+    def _lags(self, stream: str, newest: int) -> bool:
+        if stream not in self._positions:
+            self._positions[stream] = self.store.position(stream)
+        return self._positions[stream] < newest
+
+    def _take_portion(self, stream: str) -> None:
+        portion = self.record.following(stream, self._positions[stream], self.portion)
+        if self.store.apply(stream, portion, self._evidence(portion)):
+            self._positions[stream] = portion.batch_id
+        else:
+            self._positions[stream] = self.store.position(stream)
 
     def _evidence(self, portion: Following) -> list[DecidedTransaction]:
         ids = {i for ring in portion.rings for i in ring.transaction_ids[-LARGEST_EVIDENCE:]}
@@ -147,7 +160,8 @@ class WriteBehind:
             log.warning("graph: writing stands still, the record keeps what comes: %s", error)
         self.failure = str(error)
         # A store that comes back may have lost its end, so it is asked again where it stands.
-        self._position = None
+        self._positions.clear()
+        self._prepared = False
         if isinstance(error, StoreUnavailable) and not self._closing.is_set():
             try:
                 self.store.revive()

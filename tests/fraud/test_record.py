@@ -106,8 +106,9 @@ def test_a_reader_follows_a_stream_batch_by_batch(record: Record) -> None:
     second = record.following("main", after=first.batch_id)
     assert [t.transaction_id for t in second.transactions] == ["t2"]
     assert second.rings == (ring(),)
-    assert record.waiting("main", after=first.batch_id) == 1
-    assert record.waiting("main", after=second.batch_id) == 0
+    assert record.waiting({"main": first.batch_id}) == 2
+    assert record.waiting({"main": second.batch_id, "other": 0}) == 1
+    assert record.waiting(record.streams()) == 0
     nothing = record.following("main", after=second.batch_id)
     assert (nothing.batch_id, nothing.transactions) == (second.batch_id, ())
     whole = record.following("main", after=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 
 import msgspec
 import pytest
@@ -64,4 +65,35 @@ def test_a_text_that_the_database_refuses_is_an_error_of_ours(postgres: Postgres
     with pytest.raises(StoreError, match="write refused"):
         record.write_batch([msgspec.structs.replace(transaction(1), channel="\0")], [decision(1)])
     assert record.count(table.transactions) == 0
+    record.close()
+
+
+def test_within_a_stream_batches_come_in_the_order_of_their_ids(
+    postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An old writer of a stream that still lives holds up the new one, and is never overtaken."""
+    record = Record.open(postgres.new_database())
+    written, go_on = threading.Event(), threading.Event()
+
+    def hold(connection: object, alerts: object) -> None:
+        if threading.current_thread() is old:
+            written.set()
+            go_on.wait(60)
+
+    def write(i: int) -> None:
+        record.write_batch([transaction(i)], [decision(i)], stream="ledger-0")
+
+    monkeypatch.setattr("fraud.record.save_alerts", hold)
+    old, new = threading.Thread(target=write, args=(1,)), threading.Thread(target=write, args=(2,))
+    old.start()
+    assert written.wait(30)
+    new.start()
+    new.join(0.3)
+    assert new.is_alive()
+    assert record.streams() == {}
+    go_on.set()
+    old.join()
+    new.join()
+    followed = record.following("ledger-0", 0).transactions
+    assert [one.transaction_id for one in followed] == ["t1", "t2"]
     record.close()

@@ -1,0 +1,162 @@
+"""The record as a log: batches in the order written, where each stream stands, and states kept beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Engine, Executable, Select, Table, func, select
+
+from fraud.database import AT_ONCE, store_errors
+from fraud.decision import Outcome, Reason
+from fraud.record_rows import DecidedTransaction, Following, SavedState
+from fraud.record_tables import (
+    ROW_BITS,
+    batches,
+    decisions,
+    positions,
+    ring_members,
+    rings,
+    states,
+    streams,
+    transactions,
+)
+from fraud.ring import NodeKind, Ring, RingMember
+from fraud.transaction import Transaction
+
+__all__ = ["RecordLog", "decided_query", "read_reasons"]
+
+BATCH_ROWS = 1 << ROW_BITS
+
+
+class RecordLog:
+    """What followers of the record ask it; safe to share between threads."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def following(self, stream: str, after: int, limit: int = 1_000) -> Following:
+        """What a stream wrote after batch ``after``: whole batches, about ``limit`` transactions, at least
+        one batch.
+
+        Readers that build something from the record (the graph store, say) keep the last batch id they have
+        taken in and ask again from there; asking twice gives the same.
+        """
+        batch = batches.c
+        query = select(batch.batch_id, batch.transactions).where(
+            batch.stream == stream, batch.batch_id > after
+        )
+        taken: list[int] = []
+        size = 0
+        for row in self._rows(query.order_by(batch.batch_id).limit(AT_ONCE)):
+            if taken and size + row.transactions > limit:
+                break
+            taken.append(row.batch_id)
+            size += row.transactions
+        if not taken:
+            return Following(after, after, (), ())
+        rows = transactions.c.row_id
+        of_batch = (rows >= batch.batch_id * BATCH_ROWS) & (rows < (batch.batch_id + 1) * BATCH_ROWS)
+        written = decided_query().join(batches, of_batch).where(batch.batch_id.in_(taken))
+        found = self._decided(written.order_by(rows))
+        changed = self._rows(
+            select(rings.c.ring_id).where(rings.c.batch_id.in_(taken)).order_by(rings.c.ring_id)
+        )
+        states = (self.ring(row.ring_id) for row in changed)
+        return Following(after, taken[-1], tuple(found), tuple(ring for ring in states if ring is not None))
+
+    def ring(self, ring_id: str) -> Ring | None:
+        """The newest state of a ring, members by score, or None."""
+        rows = self._rows(select(rings).where(rings.c.ring_id == ring_id))
+        if not rows:
+            return None
+        row = rows[0]
+        return Ring(
+            ring_id=row.ring_id,
+            version=row.version,
+            kind=row.kind,
+            score=row.score,
+            members=tuple(self.ring_members(ring_id)),
+            first_alert_time=row.first_alert_time,
+            last_seen=row.last_seen,
+            money=row.money,
+            transaction_ids=tuple(msgspec.json.decode(row.transaction_ids, type=list[str])),
+        )
+
+    def ring_members(self, ring_id: str) -> list[RingMember]:
+        """Members of a ring, highest score first."""
+        member = ring_members.c
+        query = select(member.member_id, member.kind, member.role, member.score, member.joined_at)
+        query = query.where(member.ring_id == ring_id).order_by(
+            member.score.desc(), member.kind, member.member_id
+        )
+        return [
+            RingMember(r.member_id, NodeKind(r.kind), r.role, r.score, r.joined_at) for r in self._rows(query)
+        ]
+
+    def streams(self) -> dict[str, int]:
+        """The newest batch of every stream."""
+        return {row.stream: row.batch_id for row in self._rows(select(streams))}
+
+    def waiting(self, after: Mapping[str, int]) -> int:
+        """Transactions of all streams written after the batches named, stream by stream: how far a reader lags behind.
+
+        A stream that is not named counts from its beginning.
+        """
+        batch = batches.c
+        query = select(func.sum(batch.transactions))
+        found = 0
+        for stream, newest in self.streams().items():
+            if newest > (start := after.get(stream, 0)):
+                rows = self._rows(query.where(batch.stream == stream, batch.batch_id > start))
+                found += int(rows[0][0] or 0)
+        return found
+
+    def positions(self) -> dict[str, int]:
+        """How far in its source each stream has been written, for streams that say so."""
+        return {row.stream: row.position for row in self._rows(select(positions))}
+
+    def position(self, stream: str) -> int | None:
+        """How far in its source a stream has been written, or None before its first position."""
+        rows = self._rows(select(positions.c.position).where(positions.c.stream == stream))
+        return rows[0].position if rows else None
+
+    def state(self, name: str) -> SavedState | None:
+        """The newest saved state of a name, or None."""
+        rows = self._rows(select(states).where(states.c.name == name))
+        return SavedState(rows[0].name, rows[0].position, rows[0].body) if rows else None
+
+    def count(self, table: Table) -> int:
+        """Rows of one of the tables in ``fraud.record_tables``."""
+        return int(self._rows(select(func.count()).select_from(table))[0][0])
+
+    def close(self) -> None:
+        """Give the connections back; the record can't be used afterwards."""
+        self.engine.dispose()
+
+    def _decided(self, query: Select[Any]) -> list[DecidedTransaction]:
+        found = []
+        for row in self._rows(query):
+            values = dict(row._mapping)
+            values["outcome"] = None if row.outcome is None else Outcome(row.outcome)
+            values["reasons"] = read_reasons(row.reasons)
+            found.append(DecidedTransaction(**values))
+        return found
+
+    def _rows(self, query: Executable) -> Sequence[Any]:
+        with store_errors("read"), self.engine.connect() as connection:
+            return connection.execute(query).all()
+
+
+def decided_query() -> Select[Any]:
+    """Transactions beside their decisions, in the columns of DecidedTransaction."""
+    columns = [transactions.c[name] for name in Transaction.__struct_fields__]
+    return select(*columns, decisions.c.score, decisions.c.outcome, decisions.c.reasons).outerjoin(
+        decisions, decisions.c.row_id == transactions.c.row_id
+    )
+
+
+def read_reasons(stored: str | None) -> tuple[Reason, ...]:
+    """Reasons as the record keeps them: JSON, or nothing."""
+    return msgspec.json.decode(stored or "[]", type=tuple[Reason, ...])
