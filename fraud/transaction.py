@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, NoReturn
 
@@ -123,11 +123,7 @@ def parse(
     A field ``schema_version`` may say ``SCHEMA_VERSION`` and no other; JSON that holds a field twice is refused.
     """
     fields = record if isinstance(record, Mapping) else _read_object(record)
-    version = read_number("schema_version", fields.get("schema_version"))
-    if version not in (None, SCHEMA_VERSION):
-        raise RecordError(
-            "schema_version", f"{version:.12g} is not known here; send version {SCHEMA_VERSION}"
-        )
+    _check_version(fields.get("schema_version"))
     return check(fields, currency=currency, latest=latest)
 
 
@@ -137,20 +133,39 @@ def _read_object(line: bytes | str) -> dict[str, object]:
     try:
         fields = _json_decoder.decode(line)
         pairs = json.loads(line, object_pairs_hook=list, parse_int=float)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+    except UnicodeError:
+        raise RecordError("record", "is not UTF-8; send one JSON object in UTF-8") from None
+    except RecursionError:
+        raise RecordError("record", "is nested too deeply; send one flat object") from None
+    except msgspec.ValidationError:
+        raise RecordError("record", "holds a number that is out of range; write it as 1250.00") from None
+    except (msgspec.DecodeError, json.JSONDecodeError):
         raise RecordError("record", "is not JSON; send one object in UTF-8") from None
     if not isinstance(fields, dict):
         raise RecordError("record", f"is a JSON {type(fields).__name__}; send an object with one transaction")
-    _refuse_repeats([name for name, _ in pairs])
+    _refuse_repeats(name for name, _ in pairs)
     return fields
 
 
-def _refuse_repeats(names: list[str]) -> None:
-    """A decoder takes the last of equal names, and another one may take the first."""
-    if len(set(names)) == len(names):
-        return
-    name = next(name for place, name in enumerate(names) if name in names[:place])
-    raise RecordError(name if name in CANONICAL_COLUMNS else "record", "holds one field twice; send it once")
+def _refuse_repeats(names: Iterable[str]) -> None:
+    """One decoder takes the last of two fields with one name, another the first: such a record says two things."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            if name in CANONICAL_COLUMNS:
+                raise RecordError(name, "is there twice; send it once")
+            raise RecordError("record", "holds two fields of one name; send one")
+        seen.add(name)
+
+
+def _check_version(value: object) -> None:
+    remedy = f"send {SCHEMA_VERSION}, or leave it out"
+    try:
+        version = read_number("schema_version", value)
+    except RecordError:
+        raise RecordError("schema_version", f"is not a version; {remedy}") from None
+    if version not in (None, SCHEMA_VERSION):
+        raise RecordError("schema_version", f"{version:.12g} is not known here; {remedy}")
 
 
 def _required_text(field: str, value: object) -> str:
