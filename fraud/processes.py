@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 __all__ = ["Watch", "end", "free_port", "is_listening", "is_running", "launch", "resident_mb"]
 
@@ -18,7 +19,13 @@ PORTS = range(15_000, 32_000)
 would otherwise be given that very port one day, connect to itself, and keep the server from coming back."""
 STOP_SECONDS = 30.0
 
-_children: dict[int, subprocess.Popen[bytes]] = {}
+
+class _Child(NamedTuple):
+    process: subprocess.Popen[bytes]
+    command_line: str
+
+
+_children: dict[int, _Child] = {}
 """Servers started by this process: a child must be waited for, or it stays behind as a zombie."""
 
 _WATCH_SCRIPT = """
@@ -73,7 +80,7 @@ def launch(command: Sequence[str], folder: Path, log: Path) -> int:
             cwd=folder,
             start_new_session=True,
         )
-    _children[process.pid] = process
+    _children[process.pid] = _Child(process, f"{' '.join(command)} ")
     return process.pid
 
 
@@ -83,8 +90,9 @@ def is_running(pid: int, mark: str) -> bool:
     The mark tells a server from a stranger: numbers are used again after a crash or a reboot.
     """
     child = _children.get(pid)
-    if child is not None and child.poll() is not None:
-        return False
+    if child is not None:
+        # Surer than the list of processes, where one that is on its way out has lost its command line already.
+        return child.process.poll() is None and mark in child.command_line
     listing = subprocess.run(
         ["ps", "-ww", "-o", "command=", "-p", str(pid)],  # noqa: S607 - where ps lies differs between systems
         capture_output=True,
@@ -105,7 +113,7 @@ def end(pid: int, mark: str, *, patience: float = STOP_SECONDS) -> None:
         while is_running(pid, mark) and time.monotonic() < deadline:
             time.sleep(0.05)
     child = _children.get(pid)
-    if child is not None and child.poll() is not None:
+    if child is not None and child.process.poll() is not None:
         del _children[pid]
 
 

@@ -13,9 +13,6 @@ import atexit
 import fcntl
 import os
 import secrets
-import signal
-import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +24,7 @@ from typing import IO, Self
 import msgspec
 
 from fraud.errors import ServiceError, StoreError
+from fraud.processes import end, free_port, is_listening, is_running, launch
 from graph.store import GraphStore
 
 __all__ = ["ArcadeServer", "Endpoint"]
@@ -37,7 +35,7 @@ FLUSH = 1
 TELLING_WORDS = ("SEVER", "Exception", "Error", "error")
 LOG_LINES = 4
 START_SECONDS = 60.0
-STOP_SECONDS = 20.0
+ANSWER_SECONDS = 20.0
 UNWANTED_PLUGINS = ("mcp", "postgresw", "redisw", "graphql", "console", "python-bridge")
 JAVA_OPTIONS = (
     "-XX:+UseSerialGC",
@@ -107,7 +105,7 @@ class ArcadeServer:
             except BlockingIOError:
                 return
             if note := self._note():
-                _end(note.pid, self.folder)
+                end(note.pid, self._mark)
             self._note_path.unlink(missing_ok=True)
 
     def in_use(self) -> bool:
@@ -145,6 +143,10 @@ class ArcadeServer:
     def _log_path(self) -> Path:
         return self.folder / "server.log"
 
+    @property
+    def _mark(self) -> str:
+        return f"-Darcadedb.server.rootPath={self.folder} "
+
     @contextmanager
     def _turn(self) -> Iterator[None]:
         """One process at a time starts or stops."""
@@ -161,57 +163,41 @@ class ArcadeServer:
     def _running(self) -> Endpoint | None:
         """The server that the note speaks of, if it is that one and it answers; a dead one's note is ignored."""
         note = self._note()
-        if note is None or not _is_ours(note.pid, self.folder):
+        if note is None:
             return None
-        deadline = time.monotonic() + STOP_SECONDS
-        while _is_ours(note.pid, self.folder):
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while is_running(note.pid, self._mark):
             if self._answers(note):
                 return note
             if time.monotonic() > deadline:
-                _end(note.pid, self.folder)
+                end(note.pid, self._mark)
             time.sleep(0.1)
         return None
 
     def _launch(self) -> Endpoint:
-        bolt_port = self.bolt_port or self._last_port() or _free_port()
-        command = self._command(bolt_port, self.http_port or _free_port())
-        with self._log_path.open("wb") as log:
-            try:
-                # Its own session: Ctrl-C at the terminal must not take the store before the queue is drained.
-                process = subprocess.Popen(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    cwd=self.folder,
-                    start_new_session=True,
-                )
-            except OSError as error:
-                raise ServiceError(
-                    f"embedded graph store: cannot run {command[0]} ({error.strerror})"
-                ) from error
-        endpoint = Endpoint(process.pid, bolt_port)
+        bolt_port = self.bolt_port or self._last_port() or free_port()
+        command = self._command(bolt_port, self.http_port or free_port())
+        try:
+            endpoint = Endpoint(launch(command, self.folder, self._log_path), bolt_port)
+        except OSError as error:
+            raise ServiceError(f"embedded graph store: cannot run {command[0]} ({error.strerror})") from error
         deadline = time.monotonic() + START_SECONDS
         while not self._answers(endpoint):
-            if process.poll() is not None:
-                raise ServiceError(
-                    f"embedded graph store: ended with code {process.returncode}; {self._log_tail()}"
-                )
+            if not is_running(endpoint.pid, self._mark):
+                raise ServiceError(f"embedded graph store: ended at its start; {self._log_tail()}")
             if time.monotonic() > deadline:
-                process.kill()
-                process.wait()
+                end(endpoint.pid, self._mark, patience=0.0)
                 raise ServiceError(
                     f"embedded graph store: no answer in {START_SECONDS:g} s; {self._log_tail()}"
                 )
             time.sleep(0.1)
-        _CHILDREN[process.pid] = process
         self._note_path.write_bytes(msgspec.json.encode(endpoint))
         return endpoint
 
     def _last_port(self) -> int | None:
         """The port of a server that died, if nobody took it: connections to it come back by themselves."""
         note = self._note()
-        return note.bolt_port if note is not None and not _is_listening(note.bolt_port) else None
+        return note.bolt_port if note is not None and not is_listening(note.bolt_port) else None
 
     def _command(self, bolt_port: int, http_port: int) -> list[str]:
         package = _package()
@@ -254,7 +240,7 @@ class ArcadeServer:
         )
 
     def _answers(self, endpoint: Endpoint) -> bool:
-        if not _is_listening(endpoint.bolt_port):
+        if not is_listening(endpoint.bolt_port):
             return False
         with self._connect(endpoint, patience=1.0) as store:
             try:
@@ -271,52 +257,8 @@ class ArcadeServer:
         return f"its log says: {tail or 'nothing'} ({self._log_path})"
 
 
-_CHILDREN: dict[int, subprocess.Popen[bytes]] = {}
-"""Servers started by this process: a child must be waited for, or it stays behind as a zombie."""
-
-
 def _package() -> Path:
     spec = find_spec("arcadedb_embedded")
     if spec is None or spec.origin is None:
         raise ServiceError("embedded graph store: pip install arcadedb-embedded, or set RINGFENCE_GRAPH__URI")
     return Path(spec.origin).parent
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
-def _is_listening(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(0.5)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _is_ours(pid: int, folder: Path) -> bool:
-    """Whether the process is a live server of this folder: numbers are used again after a crash or a reboot."""
-    child = _CHILDREN.get(pid)
-    if child is not None and child.poll() is not None:
-        return False
-    listing = subprocess.run(
-        ["ps", "-ww", "-o", "command=", "-p", str(pid)],  # noqa: S607 - where ps lies differs between systems
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return f"-Darcadedb.server.rootPath={folder} " in listing.stdout
-
-
-def _end(pid: int, folder: Path) -> None:
-    """Ask the server to end, insist after a while, and return when it has."""
-    for request in (signal.SIGTERM, signal.SIGKILL):
-        if not _is_ours(pid, folder):
-            break
-        os.kill(pid, request)
-        deadline = time.monotonic() + STOP_SECONDS
-        while _is_ours(pid, folder) and time.monotonic() < deadline:
-            time.sleep(0.05)
-    if child := _CHILDREN.pop(pid, None):
-        child.wait()
