@@ -59,14 +59,16 @@ def admit(
     ``currency`` stands in where a record names none; ``latest`` (default: a day from now) bounds event times.
     """
     latest = latest or latest_time()
-    results = [_read(line, currency, latest) for line in lines]
+    results = [
+        _read_plain(line, currency, latest) or _read_carefully(line, currency, latest) for line in lines
+    ]
     _tokenise([result for result in results if isinstance(result, Transaction)], tokeniser)
     return results
 
 
-def _read(line: bytes, currency: str, latest: datetime) -> Transaction | RecordError:
+def _read_carefully(line: bytes, currency: str, latest: datetime) -> Transaction | RecordError:
     try:
-        return _read_plain(line, currency, latest) or parse(line, currency=currency, latest=latest)
+        return parse(line, currency=currency, latest=latest)
     except RecordError as error:
         return error
 

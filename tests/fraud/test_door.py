@@ -179,3 +179,16 @@ def test_an_over_long_record_is_refused_unread() -> None:
     found = assert_agrees(as_json([*GOOD.items(), ("note", "x" * LONGEST_RECORD)]))
     assert isinstance(found, str)
     assert "at most" in found
+
+
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
+def test_a_currency_that_is_named_stays_and_one_that_is_not_is_the_door_s(
+    separators: tuple[str, str],
+) -> None:
+    for more in ({}, {"note": None}):
+        named = assert_agrees(as_json([*(GOOD | {"currency": "USD"} | more).items()], separators), "INR")
+        left_out = [(name, value) for name, value in (GOOD | more).items() if name != "currency"]
+        unnamed = assert_agrees(as_json(left_out, separators), "INR")
+        assert isinstance(named, Transaction)
+        assert isinstance(unnamed, Transaction)
+        assert (named.currency, unnamed.currency) == ("USD", "INR")
