@@ -18,7 +18,7 @@ TEST_THREADS := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .PHONY: help
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(READY)-run ## Make .venv with what running needs
@@ -43,6 +43,14 @@ check: $(READY)-dev ## Check format, lint, types and the table of imports
 format: $(READY)-dev ## Format the code and mend what the linter can mend
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
+
+.PHONY: services
+services: $(READY)-run ## Start a real Kafka and Neo4j on this machine (docs/services.md)
+	$(RUN) -m fraud services up
+
+.PHONY: services-down
+services-down: $(READY)-run ## Stop them
+	$(RUN) -m fraud services down
 
 .PHONY: bench
 bench: $(READY)-run ## Run every benchmark and write benchmarks/RESULTS.md (ONLY=speed runs one)

@@ -12,25 +12,25 @@ BASH = shutil.which("bash") or "/bin/bash"
 
 @pytest.fixture
 def programs(tmp_path: Path) -> Path:
-    """The only folder of programs that the script finds: no browser, no root, no Java, an apt-get that installs."""
+    """The only folder of programs that the script finds: nothing that the tests need, no root, an apt-get that
+    installs."""
     folder = tmp_path / "bin"
     folder.mkdir()
-    grep = shutil.which("grep")
-    assert grep
-    (folder / "grep").symlink_to(grep)
+    for name in ("tr", "chmod"):
+        found = shutil.which(name)
+        assert found
+        (folder / name).symlink_to(found)
     pretend(folder, "id", "echo 1000")
+    made = " ".join(f"{folder}/{name}" for name in ("chromium", "initdb", "mvn"))
+    java = """#!/bin/sh\necho 'openjdk version \\"17.0.15\\"' >&2\n"""
     pretend(
         folder,
         "apt-get",
-        f'echo "$@" >> {tmp_path}/installed; : > {folder}/chromium; {chmod()} +x {folder}/chromium',
+        f'echo "$@" >> {tmp_path}/installed\n[ "$1" = install ] || exit 0\n'
+        f'for file in {made}; do : > "$file"; done; printf "{java}" > {folder}/java\n'
+        f"chmod +x {made} {folder}/java",
     )
     return folder
-
-
-def chmod() -> str:
-    found = shutil.which("chmod")
-    assert found
-    return found
 
 
 def pretend(folder: Path, name: str, body: str) -> None:
@@ -40,36 +40,56 @@ def pretend(folder: Path, name: str, body: str) -> None:
 
 
 def run(programs: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    nowhere = str(programs / "postgresql")
     return subprocess.run(
         [BASH, str(SERVICES)],
-        env={"PATH": str(programs), **environment},
+        env={"PATH": str(programs), "POSTGRES_INSTALLED": nowhere, **environment},
         capture_output=True,
         text=True,
         check=False,
     )
 
 
-def test_root_on_debian_gets_chromium_installed(programs: Path, tmp_path: Path) -> None:
+ALL = "chromium postgresql default-jre-headless maven"
+
+
+def test_root_on_debian_gets_everything_installed(programs: Path, tmp_path: Path) -> None:
     pretend(programs, "id", "echo 0")
-    assert run(programs, CI="true").returncode == 0
-    assert (tmp_path / "installed").read_text().splitlines()[-1].endswith(" chromium")
+    done = run(programs, CI="true")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "installed").read_text().splitlines()[-1].endswith(f" {ALL}")
+    again = run(programs, CI="true")
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+
+
+def test_only_what_is_missing_is_installed(programs: Path, tmp_path: Path) -> None:
+    pretend(programs, "id", "echo 0")
+    pretend(programs, "chromium", "")
+    pretend(programs, "mvn", "")
+    pretend(programs, "java", """echo 'openjdk version "11.0.2"' >&2""")
+    assert run(programs).returncode == 0
+    assert (tmp_path / "installed").read_text().splitlines()[-1].endswith(" postgresql default-jre-headless")
 
 
 def test_others_are_told_the_command(programs: Path, tmp_path: Path) -> None:
     done = run(programs)
     assert done.returncode == 0
-    assert "sudo apt-get install chromium" in done.stderr
+    assert f"sudo apt-get install {ALL}\n" in done.stderr
     assert not (tmp_path / "installed").exists()
 
 
-def test_ci_does_not_go_on_without_chromium(programs: Path) -> None:
+def test_ci_does_not_go_on_without(programs: Path) -> None:
     done = run(programs, CI="true")
     assert done.returncode == 1
-    assert "CI needs Chromium" in done.stderr
+    assert f"CI needs what is missing: {ALL}\n" in done.stderr
 
 
 def test_nothing_is_said_where_everything_is_there(programs: Path) -> None:
-    pretend(programs, "chromium", "")
-    pretend(programs, "java", """echo 'openjdk version "17.0.15"' >&2""")
+    for name in ("google-chrome", "mvn"):
+        pretend(programs, name, "")
+    server = programs / "postgresql" / "15" / "bin"
+    server.mkdir(parents=True)
+    pretend(server, "initdb", "")
+    pretend(programs, "java", """echo 'openjdk version "21.0.1"' >&2""")
     done = run(programs, CI="true")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
