@@ -28,7 +28,6 @@ from fraud.transaction import (
 
 __all__ = ["admit"]
 
-
 _decode = msgspec.json.Decoder(Transaction).decode
 _decode_any = msgspec.json.Decoder().decode
 
@@ -94,7 +93,8 @@ def _read_plain(line: bytes, currency: str, latest: datetime) -> Transaction | N
         or not (code in _currencies or _is_good(code))
     ):
         return None
-    # Without escapes, two quotation marks stand around each name and each text.
+    # Without escapes, two quotation marks stand around each name and each text; counted here, as a call would cost
+    # as much again.
     quotes = _FEWEST_QUOTES if lacks_currency else _FEWEST_QUOTES + 4
     if merchant is not None:
         quotes += 4
@@ -111,7 +111,9 @@ def _read_plain(line: bytes, currency: str, latest: datetime) -> Transaction | N
     if one.latitude is not None:
         quotes += 4
     excess = line.count(b'"') - quotes
-    if excess and not _is_sound(line, excess):
+    if excess == 2 and _VERSIONED in line:
+        excess = 0
+    if excess and not _is_sound(line):
         return None
     at = line.find(_TIME)
     # Between known fields there is no Z that could be met here but the one that ends a time.
@@ -139,13 +141,11 @@ def _has_plain_texts(one: Transaction) -> bool:
     return " " not in texts and texts.isprintable()
 
 
-def _is_sound(line: bytes, excess: int) -> bool:
+def _is_sound(line: bytes) -> bool:
     """Whether more quotation marks than the known fields have come from other fields and missing values alone.
 
     No field may be there twice: decoded, an object holds each name once. A schema version must be ours.
     """
-    if excess == 2 and _VERSIONED in line:
-        return True
     try:
         fields = _decode_any(line)
     except (msgspec.DecodeError, UnicodeError):  # in a field that is not read
