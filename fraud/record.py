@@ -102,11 +102,14 @@ class Record(RecordReader):
         reached = positions or {}
         with self._transaction() as connection:
             changed = changed_rings(connection, rings)
-            batch_id, new = self._batches.write(connection, stream, decided, even_empty=bool(changed))
+            reports = _label_rows(labels, stream, reached.get(stream))
+            batch_id, new = self._batches.write(
+                connection, stream, decided, even_empty=bool(changed or reports)
+            )
             if batch_id is not None:
                 save_rings(connection, batch_id, changed)
+                insert_new(connection, table.labels, [{**row, "batch_id": batch_id} for row in reports])
             save_alerts(connection, alerts)
-            insert_new(connection, table.labels, _label_rows(labels, stream, reached.get(stream)))
             insert_new(
                 connection, table.dead_letters, [msgspec.structs.asdict(letter) for letter in dead_letters]
             )

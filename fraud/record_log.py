@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from sqlalchemy import Engine, Executable, Select, Table, func, select
 
-from fraud.database import AT_ONCE, store_errors
+from fraud.database import AT_ONCE, portions, store_errors
 from fraud.decision import Outcome, Reason
+from fraud.label import Label
 from fraud.record_rows import DecidedTransaction, Following, SavedState
 from fraud.record_tables import (
     ROW_BITS,
     batches,
     decisions,
+    labels,
     positions,
     ring_members,
     rings,
@@ -28,6 +30,9 @@ from fraud.transaction import Transaction
 __all__ = ["RecordLog", "decided_query", "read_reasons"]
 
 BATCH_ROWS = 1 << ROW_BITS
+
+EMPTY_COUNTS = 100
+"""What a batch without transactions counts for in a portion: it holds labels or rings."""
 
 
 class RecordLog:
@@ -53,9 +58,9 @@ class RecordLog:
             if taken and size + row.transactions > limit:
                 break
             taken.append(row.batch_id)
-            size += row.transactions
+            size += row.transactions or EMPTY_COUNTS
         if not taken:
-            return Following(after, after, (), ())
+            return Following(after, after, ())
         rows = transactions.c.row_id
         of_batch = (rows >= batch.batch_id * BATCH_ROWS) & (rows < (batch.batch_id + 1) * BATCH_ROWS)
         written = decided_query().join(batches, of_batch).where(batch.batch_id.in_(taken))
@@ -64,7 +69,13 @@ class RecordLog:
             select(rings.c.ring_id).where(rings.c.batch_id.in_(taken)).order_by(rings.c.ring_id)
         )
         states = (self.ring(row.ring_id) for row in changed)
-        return Following(after, taken[-1], tuple(found), tuple(ring for ring in states if ring is not None))
+        return Following(
+            after,
+            taken[-1],
+            tuple(found),
+            tuple(ring for ring in states if ring is not None),
+            tuple(self._newest_labels(taken)),
+        )
 
     def ring(self, ring_id: str) -> Ring | None:
         """The newest state of a ring, members by score, or None."""
@@ -134,6 +145,24 @@ class RecordLog:
     def close(self) -> None:
         """Give the connections back; the record can't be used afterwards."""
         self.engine.dispose()
+
+    def labels(self, transaction_ids: Iterable[str]) -> dict[str, list[Label]]:
+        """What was reported of the named transactions, the earliest report first; the last one counts."""
+        found: dict[str, list[Label]] = {}
+        column = labels.c
+        for some in portions(transaction_ids):
+            query = select(column.transaction_id, column.is_fraud, column.known_at, column.source)
+            query = query.where(column.transaction_id.in_(some)).order_by(column.known_at, column.source)
+            for row in self._rows(query):
+                found.setdefault(row.transaction_id, []).append(Label(*row))
+        return found
+
+    def _newest_labels(self, batch_ids: Collection[int]) -> Iterator[Label]:
+        """The label that counts of each transaction that the batches brought a label of."""
+        about = select(labels.c.transaction_id).distinct().where(labels.c.batch_id.in_(batch_ids))
+        ids = [row.transaction_id for row in self._rows(about.order_by(labels.c.transaction_id))]
+        for reports in self.labels(ids).values():
+            yield reports[-1]
 
     def _decided(self, query: Select[Any]) -> list[DecidedTransaction]:
         found = []

@@ -13,7 +13,6 @@ from fraud.alert import Alert, AlertState, Severity, Subject
 from fraud.database import portions, store_errors
 from fraud.decision import Decision, Outcome
 from fraud.errors import StoreError
-from fraud.label import Label
 from fraud.receipt import Receipt, ReceiptBatch
 from fraud.record_hashes import name_hashes
 from fraud.record_log import RecordLog, decided_query, read_reasons
@@ -26,7 +25,6 @@ from fraud.record_tables import (
     alerts,
     decisions,
     eras,
-    labels,
     mentions,
     receipts,
     ring_members,
@@ -160,17 +158,6 @@ class RecordReader(RecordLog):
                     reasons=read_reasons(row.reasons),
                     missing=msgspec.json.decode(row.missing or "[]", type=tuple[str, ...]),
                 )
-        return found
-
-    def labels(self, transaction_ids: Iterable[str]) -> dict[str, list[Label]]:
-        """What was reported of the named transactions, the earliest report first; the last one counts."""
-        found: dict[str, list[Label]] = {}
-        column = labels.c
-        for some in portions(transaction_ids):
-            query = select(column.transaction_id, column.is_fraud, column.known_at, column.source)
-            query = query.where(column.transaction_id.in_(some)).order_by(column.known_at, column.source)
-            for row in self._rows(query):
-                found.setdefault(row.transaction_id, []).append(Label(*row))
         return found
 
     def receipt(self, transaction_id: str) -> Receipt | None:

@@ -8,6 +8,7 @@ import msgspec
 
 from fraud.alert import AlertState, Severity, Subject
 from fraud.decision import Outcome, Reason
+from fraud.label import Label
 from fraud.ring import Ring
 
 __all__ = ["AlertSummary", "DayCount", "DecidedTransaction", "Following", "SavedState"]
@@ -67,13 +68,15 @@ class Following(msgspec.Struct, frozen=True):
     """A portion of the log: all that came after batch ``after`` up to batch ``batch_id``, in the order
     written.
 
-    Rings are in their newest state; with nothing new the two batches are the same.
+    Rings are in their newest state, and so are labels, one for each transaction that a label of the portion is about;
+    with nothing new the two batches are the same.
     """
 
     after: int
     batch_id: int
     transactions: tuple[DecidedTransaction, ...]
-    rings: tuple[Ring, ...]
+    rings: tuple[Ring, ...] = ()
+    labels: tuple[Label, ...] = ()
 
 
 class SavedState(msgspec.Struct, frozen=True):

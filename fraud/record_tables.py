@@ -195,8 +195,11 @@ labels = Table(
     Column("is_fraud", Boolean, nullable=False),
     Column("stream", String, nullable=False),
     Column("position", BigInteger),
+    Column("batch_id", BigInteger, ForeignKey("batches.batch_id"), nullable=False),
+    Index("labels_by_batch", "batch_id"),
 )
-"""What was reported of a transaction: one row a report, the first that came in where a report is repeated.
+"""What was reported of a transaction: one row a report, the first that came in where a report is repeated;
+``batch_id`` is the batch that brought it.
 ``stream`` and ``position`` say where in which source it was received."""
 
 positions = Table(

@@ -30,6 +30,7 @@ from pydantic_settings import SettingsError as UnreadableValue
 from fraud.errors import SettingsError
 
 __all__ = [
+    "ApiSettings",
     "ArcadeSettings",
     "CapacitySettings",
     "CostSettings",
@@ -62,6 +63,22 @@ class GraphSettings(_Group):
     password: SecretStr | None = None
     """Required as soon as ``uri`` is set; the embedded store makes its own."""
     database: str = "neo4j"
+    ca_file: Path | None = None
+    """Certificates (PEM) that the server's is checked against; None: the system's."""
+    connections: int = Field(default=16, ge=1, le=1_000)
+    """Connections of one process to the store, at most."""
+    patience_seconds: float = Field(default=5.0, gt=0, le=600, allow_inf_nan=False)
+    """How long connecting may take, and how long a transient refusal is tried again."""
+    query_seconds: float = Field(default=30.0, gt=0, le=3_600, allow_inf_nan=False)
+    """When the server gives one transaction up."""
+    transactions: Literal["all", "window", "alerted"] = "alerted"
+    """Which transactions get a node of their own (``graph.kept``); relationships sum them all in any case."""
+    window_days: float = Field(default=30.0, gt=0, allow_inf_nan=False)
+    """How far back ``window`` reaches."""
+    retention_days: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """What was last used longer ago is removed by ``graph follow``; None: nothing is."""
+    retention_every_hours: float = Field(default=24.0, gt=0, allow_inf_nan=False)
+    """Time between two such removals."""
 
     @field_validator("uri")
     @classmethod
@@ -169,6 +186,35 @@ class DashboardSettings(_Group):
     port: Port = 8050
 
 
+class ApiSettings(_Group):
+    """The HTTP interface: where it listens, how it comes by decisions, and what it lets in."""
+
+    mode: Literal["broker", "embedded"] | None = None
+    """``broker`` asks the workers, ``embedded`` scores in this one process; None: embedded in local mode, else broker."""
+    host: str = Field(default="127.0.0.1", min_length=1)
+    port: Port = 8060
+    require_keys: bool = False
+    """Ask for a key even in local mode on a loopback address; anywhere else one is always asked for."""
+    docs: bool | None = None
+    """Serve the OpenAPI description; None: in local mode only."""
+    decision_seconds: float = Field(default=5.0, gt=0, le=600, allow_inf_nan=False)
+    """Longest wait for a decision; then the answer says where to ask for it."""
+    request_seconds: float = Field(default=30.0, gt=0, le=3_600, allow_inf_nan=False)
+    """Longest time that a request may take, its own sending included."""
+    body_bytes: int = Field(default=2_097_152, ge=1_024, le=134_217_728)
+    """Largest body of a request."""
+    concurrency: int = Field(default=256, ge=1, le=65_536)
+    """Requests under way at once; more are told to come again."""
+    requests_per_second: float = Field(default=500.0, gt=0, allow_inf_nan=False)
+    """Requests that one key may send a second, on average; a second's worth may come at once."""
+
+    @model_validator(mode="after")
+    def _waits_in_time(self) -> Self:
+        if self.decision_seconds >= self.request_seconds:
+            raise ValueError("decision_seconds: must be below the request_seconds")
+        return self
+
+
 class ServicesSettings(_Group):
     """The local Kafka and Neo4j of ``python -m fraud services``; port 0 takes a free one."""
 
@@ -230,6 +276,7 @@ class Settings(BaseSettings):
     costs: CostSettings = CostSettings()
     capacity: CapacitySettings = CapacitySettings()
     dashboard: DashboardSettings = DashboardSettings()
+    api: ApiSettings = ApiSettings()
     services: ServicesSettings = ServicesSettings()
 
     @field_validator("home", "alert_outbox", "kernel_cache")

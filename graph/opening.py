@@ -23,7 +23,14 @@ def open_graph_store(settings: Settings) -> Iterator[GraphStore]:
     graph, arcade = settings.graph, settings.arcade
     if graph.uri is not None and graph.password is not None:
         with GraphStore.connect(
-            graph.uri, graph.user, graph.password.get_secret_value(), graph.database
+            graph.uri,
+            graph.user,
+            graph.password.get_secret_value(),
+            graph.database,
+            patience=graph.patience_seconds,
+            query_seconds=graph.query_seconds,
+            connections=graph.connections,
+            ca_file=graph.ca_file,
         ) as store:
             yield store
         return
@@ -33,5 +40,5 @@ def open_graph_store(settings: Settings) -> Iterator[GraphStore]:
         http_port=arcade.http_port,
         memory_mb=arcade.memory_mb,
     )
-    with server, server.connect() as store:
+    with server, server.connect(patience=graph.patience_seconds) as store:
         yield store

@@ -10,10 +10,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fraud.decision import Outcome
+from fraud.label import Label
 from fraud.record_rows import DecidedTransaction
 from fraud.ring import NodeKind, Ring
 
-__all__ = ["edge_rows", "from_micros", "node_rows", "ring_rows", "to_micros", "transaction_rows"]
+__all__ = [
+    "edge_rows",
+    "from_micros",
+    "is_held",
+    "label_rows",
+    "node_rows",
+    "ring_rows",
+    "to_micros",
+    "transaction_rows",
+]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -37,7 +47,7 @@ def node_rows(transactions: Iterable[DecidedTransaction]) -> dict[NodeKind, list
     for transaction in transactions:
         time = to_micros(transaction.event_time)
         score = transaction.score or 0.0
-        held = int(_is_held(transaction))
+        held = int(is_held(transaction))
         for kind, node_id in _ends(transaction):
             row = rows[kind].get(node_id)
             if row is None:
@@ -97,8 +107,8 @@ EDGE_QUERIES = (
 def transaction_rows(
     transactions: Iterable[DecidedTransaction], evidence: Iterable[DecidedTransaction]
 ) -> list[Row]:
-    """The transactions kept one by one: those not approved, and the evidence of rings."""
-    kept = {t.transaction_id: t for t in transactions if _is_held(t)}
+    """The transactions kept one by one: those not approved, and those given as evidence."""
+    kept = {t.transaction_id: t for t in transactions if is_held(t)}
     kept.update((t.transaction_id, t) for t in evidence)
     return [
         {
@@ -115,6 +125,19 @@ def transaction_rows(
             "ips": [t.ip] if t.ip else [],
         }
         for t in kept.values()
+    ]
+
+
+def label_rows(labels: Iterable[Label]) -> list[Row]:
+    """What was reported of transactions."""
+    return [
+        {
+            "id": label.transaction_id,
+            "is_fraud": label.is_fraud,
+            "time": to_micros(label.label_time),
+            "source": label.source,
+        }
+        for label in labels
     ]
 
 
@@ -142,7 +165,8 @@ def ring_rows(rings: Iterable[Ring]) -> list[Row]:
     ]
 
 
-def _is_held(transaction: DecidedTransaction) -> bool:
+def is_held(transaction: DecidedTransaction) -> bool:
+    """Whether it was decided and not approved."""
     return transaction.outcome not in (None, Outcome.APPROVE)
 
 

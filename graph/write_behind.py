@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import logging
 import threading
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
 from fraud.errors import RingfenceError, StoreUnavailable
 from fraud.record_reader import RecordReader
 from fraud.record_rows import DecidedTransaction, Following
+from graph.kept import Kept
 from graph.store import GraphStore
 
 __all__ = ["WriteBehind"]
@@ -31,6 +33,9 @@ LARGEST_EVIDENCE = 500
 """Transactions of one ring that are kept one by one, the newest."""
 
 IDLE_SECONDS = 1.0
+REFUSED_SECONDS = 0.2
+"""Pause after another writer was found at work."""
+
 CLOSING_SECONDS = 60.0
 PORTION_SECONDS = 10.0
 FIRST_PAUSE = 0.2
@@ -39,11 +44,18 @@ LONGEST_PAUSE = 15.0
 
 class WriteBehind:
     """A background thread that follows all streams of the record, also those that begin later; ``notify`` after each
-    write spares it a wait."""
+    write spares it a wait.
 
-    def __init__(self, record: RecordReader, store: GraphStore, *, portion: int = PORTION) -> None:
+    Of several at one store one writes and the others wait, ready to take over. ``keep`` says which transactions are
+    kept one by one.
+    """
+
+    def __init__(
+        self, record: RecordReader, store: GraphStore, *, keep: Kept | None = None, portion: int = PORTION
+    ) -> None:
         self.record = record
         self.store = store
+        self.keep = keep or Kept()
         self.portion = portion
         self.failure: str | None = None
         """Why the store takes nothing at the moment, or None."""
@@ -101,11 +113,19 @@ class WriteBehind:
     def _run(self) -> None:
         try:
             self._follow()
+            if self.failure is None:
+                self._give_way()
         finally:
             # A fault of ours ends the thread with its traceback; nobody may wait for it any more.
             with self._looks:
                 self._ended = True
                 self._looks.notify_all()
+
+    def _give_way(self) -> None:
+        try:
+            self.store.give_way()
+        except RingfenceError as error:
+            log.info("graph: the next writer has to wait a while: %s", error)
 
     def _follow(self) -> None:
         pause = FIRST_PAUSE
@@ -149,11 +169,20 @@ class WriteBehind:
         if self.store.apply(stream, portion, self._evidence(portion)):
             self._positions[stream] = portion.batch_id
         else:
+            self._closing.wait(REFUSED_SECONDS)
             self._positions[stream] = self.store.position(stream)
 
     def _evidence(self, portion: Following) -> list[DecidedTransaction]:
-        ids = {i for ring in portion.rings for i in ring.transaction_ids[-LARGEST_EVIDENCE:]}
-        return self.record.transactions(ids) if ids else []
+        rings = {i for ring in portion.rings for i in ring.transaction_ids[-LARGEST_EVIDENCE:]}
+        is_fraud = {label.transaction_id: label.is_fraud for label in portion.labels}
+        found = self.record.transactions(rings | is_fraud.keys()) if rings or is_fraud else []
+        now = datetime.now(UTC)
+        wanted = [
+            one
+            for one in found
+            if one.transaction_id in rings or is_fraud[one.transaction_id] or self.keep.wants(one, now)
+        ]
+        return wanted + [one for one in portion.transactions if self.keep.wants(one, now)]
 
     def _note_failure(self, error: RingfenceError) -> None:
         if self.failure is None:

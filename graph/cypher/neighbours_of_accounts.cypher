@@ -1,10 +1,11 @@
-// The ends of up to $fan_out relationships of each Account, with what ties them; a hub costs no more than $fan_out.
+// Up to $fan_out relationships of each Account; a hub costs no more than $fan_out.
 // $ids: ids of the nodes; $fan_out: relationships taken at each
 UNWIND $ids AS id
 CALL (id) {
-  MATCH (n:Account {id: id})-[r:PAID|USES|FROM]-(m)
-  RETURN n, r, m LIMIT $fan_out
+  MATCH (:Account {id: id})-[r:PAID|USES|FROM]-()
+  WITH r LIMIT $fan_out
+  RETURN collect({source_label: labels(startNode(r))[0], source_id: startNode(r).id,
+                  target_label: labels(endNode(r))[0], target_id: endNode(r).id,
+                  type: type(r), count: r.count, amount: r.amount, first: r.first, last: r.last}) AS ties
 }
-RETURN labels(startNode(r))[0] AS source_label, startNode(r).id AS source_id,
-       labels(endNode(r))[0] AS target_label, endNode(r).id AS target_id,
-       type(r) AS type, r.count AS count, r.amount AS amount, r.first AS first, r.last AS last
+RETURN id, ties

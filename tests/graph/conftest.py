@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from fraud.record import Record
+from fraud.services.neo4j import Neo4jService
 from graph.arcade import ArcadeServer
 from graph.store import GraphStore
+from tests.graph.engines import connect, empty
 
 
 @pytest.fixture(scope="session")
@@ -16,11 +18,18 @@ def arcade(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ArcadeServer]:
         yield server
 
 
+@pytest.fixture(params=["arcade", "neo4j"])
+def engine(request: pytest.FixtureRequest) -> ArcadeServer | Neo4jService:
+    """Each of the two engines in turn, running."""
+    server: ArcadeServer | Neo4jService = request.getfixturevalue(request.param)
+    return server
+
+
 @pytest.fixture
-def store(arcade: ArcadeServer) -> Iterator[GraphStore]:
-    """An empty graph."""
-    with arcade.connect() as store:
-        store.driver.execute_query("MATCH (n) DETACH DELETE n", database_=store.database)
+def store(engine: ArcadeServer | Neo4jService) -> Iterator[GraphStore]:
+    """An empty graph, on each engine in turn."""
+    with connect(engine) as store:
+        empty(store)
         store.prepare()
         yield store
 

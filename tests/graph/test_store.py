@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from fraud.errors import SettingsError, StoreError, StoreUnavailable
 from fraud.record_rows import DecidedTransaction, Following
 from fraud.ring import NodeKind
+from fraud.services.neo4j import Neo4jService
 from fraud.transaction import Transaction
+from graph.arcade import ArcadeServer
 from graph.portion import to_micros
 from graph.store import GraphStore
 from graph.subgraph import NodeKey
@@ -192,10 +194,14 @@ def test_a_store_that_is_down_is_unavailable() -> None:
         down.revive()
 
 
-def test_a_wrong_password_is_refused_for_good(store: GraphStore, arcade: object) -> None:
-    uri = arcade.endpoint.uri  # type: ignore[attr-defined]
+def test_a_wrong_password_is_refused_for_good(store: GraphStore, engine: ArcadeServer | Neo4jService) -> None:
+    if isinstance(engine, ArcadeServer):
+        assert engine.endpoint is not None
+        uri, user = engine.endpoint.uri, "root"
+    else:
+        uri, user = engine.address, engine.user
     with (
-        GraphStore.connect(uri, "root", "wrong-password", store.database, patience=0.5) as locked_out,
+        GraphStore.connect(uri, user, "wrong-password", store.database, patience=0.5) as locked_out,
         pytest.raises(StoreError, match="RINGFENCE_GRAPH__USER"),
     ):
         locked_out.ping()

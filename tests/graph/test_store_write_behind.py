@@ -6,6 +6,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -19,13 +20,14 @@ from graph.store import GraphStore
 from graph.write_behind import WriteBehind
 from tests.fraud.payments import decision, receipt_batch, ring, transaction
 from tests.graph.test_store import expected_payments
+from tests.postgres import PostgresServer
 
 
-def write(record: Record, rows: range) -> None:
+def write(record: Record, rows: range, stream: str = "main") -> None:
     numbers = list(rows)
-    record.write_batch(
-        [transaction(i) for i in numbers], [decision(i) for i in numbers], receipt_batch(numbers)
-    )
+    receipts = receipt_batch(numbers)
+    decisions = [decision(i) for i in numbers]
+    record.write_batch([transaction(i) for i in numbers], decisions, receipts, stream=stream)
 
 
 def is_alive(pid: int) -> bool:
@@ -53,7 +55,50 @@ def test_the_graph_follows_the_record(record: Record, store: GraphStore) -> None
     assert store.totals() == expected_payments(range(100))
 
 
-def test_two_that_follow_one_stream_at_once_count_once(record: Record, store: GraphStore) -> None:
+def test_all_streams_are_followed_also_those_that_begin_later(record: Record, store: GraphStore) -> None:
+    write(record, range(40), "ledger-0")
+    with WriteBehind(record, store, portion=30) as behind:
+        assert behind.drain(30)
+        for start in range(40, 400, 20):
+            write(record, range(start, start + 20), f"ledger-{start % 3}")
+        record.write_batch([], [], rings=[ring()], stream="desk")
+        assert behind.lag() > 0
+        assert behind.drain(60)
+        assert behind.lag() == 0
+        assert store.totals() == expected_payments(range(400))
+        assert len(store.ring("r1").nodes) == 4
+        newest = record.streams()
+        assert {stream: store.position(stream) for stream in newest} == newest
+
+
+def test_a_batch_that_another_overtakes_is_not_passed_over(
+    postgres: PostgresServer, store: GraphStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = Record.open(postgres.new_database())
+    written, go_on = threading.Event(), threading.Event()
+
+    def hold(connection: object, alerts: object) -> None:
+        if threading.current_thread() is slow:
+            written.set()
+            go_on.wait(60)
+
+    monkeypatch.setattr("fraud.record.save_alerts", hold)
+    slow = threading.Thread(target=write, args=(record, range(20), "ledger-0"))
+    slow.start()
+    assert written.wait(30)
+    with WriteBehind(record, store) as behind:
+        write(record, range(20, 50), "ledger-1")
+        assert behind.drain(30)
+        assert store.totals() == expected_payments(range(20, 50))
+        go_on.set()
+        slow.join()
+        assert record.streams()["ledger-0"] < record.streams()["ledger-1"]
+        assert behind.drain(30)
+        assert store.totals() == expected_payments(range(50))
+    record.close()
+
+
+def test_two_that_follow_the_record_at_once_count_once(record: Record, store: GraphStore) -> None:
     with WriteBehind(record, store, portion=30) as one, WriteBehind(record, store, portion=70) as other:
         for start in range(0, 600, 20):
             write(record, range(start, start + 20))

@@ -1,0 +1,6 @@
+// Count relationships of a page of accounts that were last used before $before, but for those that touch what is kept.
+// $ids: ids of the page; $before: microseconds since 1970; $kept: ids of nodes whose history stays
+UNWIND $ids AS id
+MATCH (:Account {id: id})-[r:PAID|USES|FROM]->(k)
+WHERE r.last < $before AND NOT k.id IN $kept
+RETURN count(r) AS removed

@@ -1,0 +1,5 @@
+// The next ids of merchants in their order.
+// $after: the last id of the page before, '' at first; $size: ids wanted
+MATCH (n:Merchant)
+WHERE n.id > $after
+RETURN n.id AS id ORDER BY n.id LIMIT $size

@@ -1,0 +1,3 @@
+// How far each stream has come. No parameters.
+MATCH (s:Stream)
+RETURN s.name AS stream, s.batch AS batch
