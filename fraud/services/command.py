@@ -71,6 +71,7 @@ def services_of(settings: Settings, *, keep: bool) -> list[JavaService]:
         ports={"broker": wanted.kafka_port},
         memory_mb=wanted.kafka_memory_mb,
         keep=keep,
+        quick=False,
     )
     neo4j = Neo4jService(
         folder / "neo4j",
@@ -79,6 +80,7 @@ def services_of(settings: Settings, *, keep: bool) -> list[JavaService]:
         memory_mb=wanted.neo4j_memory_mb,
         page_cache_mb=wanted.neo4j_page_cache_mb,
         keep=keep,
+        quick=False,
     )
     return [kafka, neo4j]
 

@@ -36,8 +36,9 @@ class Neo4jService(JavaService):
         memory_mb: int = 512,
         page_cache_mb: int = 256,
         keep: bool = False,
+        quick: bool = True,
     ) -> None:
-        super().__init__(folder, cache=cache, ports=ports, memory_mb=memory_mb, keep=keep)
+        super().__init__(folder, cache=cache, ports=ports, memory_mb=memory_mb, keep=keep, quick=quick)
         self.page_cache_mb = page_cache_mb
         self.user = USER
 

@@ -16,7 +16,7 @@ import msgspec
 from fraud.errors import ServiceError
 from fraud.processes import Watch, end, free_port, is_listening, is_running, launch
 from fraud.services.jars import class_path, pinned_version
-from fraud.services.java import LIGHT_OPTIONS, java
+from fraud.services.java import LIGHT_OPTIONS, QUICK_COMPILER, java
 
 __all__ = ["JavaService", "Note"]
 
@@ -37,7 +37,8 @@ class JavaService(ABC):
     """One server with one data folder, known to every process that names that folder.
 
     ``keep`` False: it ends when the process that started it ends, however that ends. True: it stays until someone
-    stops it. ``ports`` are wanted ones; 0 takes the last one again, else a free one.
+    stops it. ``ports`` are wanted ones; 0 takes the last one again, else a free one. ``quick`` trades speed in the
+    long run for a quick start.
     """
 
     name: ClassVar[str]
@@ -51,12 +52,14 @@ class JavaService(ABC):
         ports: Mapping[str, int] | None = None,
         memory_mb: int = 512,
         keep: bool = False,
+        quick: bool = True,
     ) -> None:
         self.folder = folder.absolute()
         self.cache = cache
         self.wanted_ports = dict(ports or {})
         self.memory_mb = memory_mb
         self.keep = keep
+        self.quick = quick
         self._watch: Watch | None = None
 
     @property
@@ -174,7 +177,8 @@ class JavaService(ABC):
         note = self.note
         last = note.ports if note else {}
         ports = {name: self._port_for(name, last.get(name, 0)) for name in self.port_names}
-        run = [java(), *LIGHT_OPTIONS, "-cp", class_path(self.name, self.cache)]
+        options = [*LIGHT_OPTIONS, QUICK_COMPILER] if self.quick else LIGHT_OPTIONS
+        run = [java(), *options, "-cp", class_path(self.name, self.cache)]
         self._prepare(run, ports)
         command = [run[0], f"-Xmx{self.memory_mb}m", self._mark.strip(), *run[1:], *self._arguments()]
         pid = launch(command, self.folder, self.log)
