@@ -15,7 +15,7 @@ from sqlalchemy import Connection, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from fraud import record_tables as table
-from fraud.bulk_insert import bulk_insert
+from fraud.bulk_insert import bulk_insert, copy_numbers
 from fraud.database import upsert
 from fraud.decision import Decision
 from fraud.errors import InputError
@@ -48,19 +48,21 @@ class Decided:
 
     def __post_init__(self) -> None:
         """Refuse parts that do not belong together."""
-        named = [(one.transaction_id, one.event_time) for one in self.transactions]
-        if named != [(one.transaction_id, one.event_time) for one in self.decisions]:
+        ids = self.ids()
+        if ids != [one.transaction_id for one in self.decisions]:
             raise InputError(
                 "decisions: rows do not match the transactions; give one decision each, in their order"
             )
-        if self.receipts is not None and self.ids() != list(self.receipts.transaction_ids):
+        if [one.event_time for one in self.transactions] != [one.event_time for one in self.decisions]:
+            raise InputError(
+                "decisions: an event time differs from its transaction's; give the transaction's own"
+            )
+        if self.receipts is not None and ids != list(self.receipts.transaction_ids):
             raise InputError(
                 "receipts: rows do not match the transactions; give one receipt each, in their order"
             )
-        if len(named) > LARGEST_BATCH:
-            raise InputError(
-                f"transactions: {len(named)} in one batch; write at most {LARGEST_BATCH} at once"
-            )
+        if len(ids) > LARGEST_BATCH:
+            raise InputError(f"transactions: {len(ids)} in one batch; write at most {LARGEST_BATCH} at once")
 
     def ids(self) -> list[str]:
         """The transaction ids."""
@@ -248,8 +250,9 @@ def _insert_mentions(connection: Connection, era: int, first: int, keys: NDArray
             (era, first, _json(keys.tolist())),
         )
     else:
-        found, rows = (keys >> ROW_BITS).tolist(), ((keys & (LARGEST_BATCH - 1)) + first).tolist()
-        bulk_insert(connection, table.mentions, list(zip([era] * len(found), found, rows, strict=True)))
+        names, rows = keys >> ROW_BITS, (keys & (LARGEST_BATCH - 1)) + first
+        columns = {"era": np.full(len(keys), era), "name_hash": names.astype(np.int32), "row_id": rows}
+        copy_numbers(connection, table.mentions, columns)
 
 
 def _insert_receipts(connection: Connection, batch_id: int, receipts: ReceiptBatch | None) -> None:
