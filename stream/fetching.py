@@ -50,8 +50,10 @@ class WholeFetchConsumer(FaustConsumer):
             return
         others = {tp: fetched for tp, fetched in records.items() if tp.topic != door.topic}
         for tp, fetched in records.items():
-            if tp.topic == door.topic and (active is None or tp in active):
-                await door.accept(tp.partition, [(one.offset, one.value or b"") for one in fetched])
+            if tp.topic == door.topic and (active is None or tp in active) and self.flow_active:
+                values = [(one.offset, one.value or b"") for one in fetched]
+                # A rebalance must not wait for a door that is held back: what was not taken comes again.
+                await self.wait_first(door.accept(tp.partition, values), self.suspend_flow.wait())
         for tp, record in self.scheduler.iterate(others):
             if not self.flow_active or self.app.consumer_generation_id != generation:
                 break

@@ -64,11 +64,15 @@ class Intake:
                 return
             part = [one for one in records[first : first + ENTRY_ROWS] if one[0] >= begin]
             if part:
-                admitted = admit_transactions(
-                    self._topics.transactions, partition, part, self._tokeniser, self._currency
-                )
+                admitted = self.admit(partition, part)
                 self._note(source, admitted)
                 await self.append(admitted.entry)
+
+    def admit(self, partition: int, records: Sequence[tuple[int, bytes]]) -> Admitted:
+        """What the door makes of records (offset, JSON) of a transactions partition, ascending, at least one."""
+        return admit_transactions(
+            self._topics.transactions, partition, records, self._tokeniser, self._currency
+        )
 
     async def append(self, entry: Entry) -> None:
         """Append an entry to the ledger; returns when all replicas have it."""

@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaProducer
 from fraud.dead_letter import DeadLetter
 from fraud.decision import Decision
 from fraud.record import Record
+from fraud.transaction import Transaction
 from stream.broker import Topics
 from stream.engine import Taken
 from stream.messages import dead_letter_message, decision_message
@@ -53,8 +54,14 @@ class Outlet:
         await self._tell_desk(taken, partitions)
         loop = asyncio.get_running_loop()
         answers = await loop.run_in_executor(self._thread, self._write, taken, partitions, list(letters))
-        answers += await self._answer_repeated(taken, letters)
+        answers += await self._first_answers(taken.repeated)
         await self._publish(answers, letters)
+
+    async def answer_again(
+        self, repeated: Sequence[tuple[int, Transaction]], letters: Sequence[DeadLetter]
+    ) -> None:
+        """Send decisions and letters that are on record once more: a crash may have come before they went out."""
+        await self._publish(await self._first_answers(repeated), letters)
 
     async def _tell_desk(self, taken: Taken, partitions: list[int]) -> None:
         message = ScoredMessage(
@@ -86,11 +93,12 @@ class Outlet:
         self._written = positions
         return answers
 
-    async def _answer_repeated(self, taken: Taken, letters: Sequence[DeadLetter]) -> list[Answer]:
-        if not taken.repeated:
+    async def _first_answers(self, repeated: Sequence[tuple[int, Transaction]]) -> list[Answer]:
+        """The decisions on record of transactions (partition, content) that came again."""
+        if not repeated:
             return []
         loop = asyncio.get_running_loop()
-        wanted = {transaction.transaction_id for _, transaction in taken.repeated}
+        wanted = {transaction.transaction_id for _, transaction in repeated}
         until = loop.time() + PATIENCE
         while True:
             known = await loop.run_in_executor(self._thread, self._record.decisions, wanted)
@@ -99,7 +107,7 @@ class Outlet:
             await asyncio.sleep(PAUSE)
         return [
             (partition, known[transaction.transaction_id])
-            for partition, transaction in taken.repeated
+            for partition, transaction in repeated
             if transaction.transaction_id in known
         ]
 

@@ -66,6 +66,10 @@ class Worker:
         """Fails when the worker cannot go on."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
         self._settled: dict[int, int] = {}
+        self._decided_from: dict[int, int] = {}
+        """By owned partition, the source offset below which all was on record when it became ours."""
+        self._answered: dict[int, int] = {}
+        """By partition, the source offset below which this process knows all to have been answered."""
         self._queue: asyncio.Queue[Taken] = asyncio.Queue(QUEUED)
         self._turn = asyncio.Lock()
         """Held by whoever may move the engine."""
@@ -91,11 +95,25 @@ class Worker:
     async def accept(self, partition: int, records: list[tuple[int, bytes]]) -> None:
         """Records of the transactions topic, from Faust's consumer; waits while ownership is being settled."""
         await self._ready.wait()
+        decided = self._decided_from.get(partition)
+        if decided is None:
+            return
+        answered = self._answered.get(partition, 0)
+        again = [one for one in records if answered <= one[0] < decided]
+        if again:
+            admitted = self.intake.admit(partition, again)
+            repeated = [(partition, transaction) for transaction in admitted.entry.transactions]
+            await self.outlet.answer_again(repeated, admitted.letters)
+        self._answered[partition] = max(answered, min(records[-1][0] + 1, decided))
         await self.intake.accept(partition, records)
 
     def settled(self) -> Mapping[int, int]:
-        """By owned partition, the source offset below which everything is in the record."""
-        return self._settled
+        """By owned partition, the source offset below which everything is on record and has been answered."""
+        return {
+            partition: offset
+            for partition, offset in self._settled.items()
+            if self._answered.get(partition, 0) >= self._decided_from[partition]
+        }
 
     def assign(self, partitions: Iterable[int]) -> None:
         """Score these partitions from now on, and no others; returns at once, the door opens when all is settled."""
@@ -113,8 +131,9 @@ class Worker:
     async def stop(self) -> None:
         """Drain, save the state and disconnect; what does not get done in time is done after the next start."""
         self._ready.clear()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._until_idle(), DRAIN_SECONDS)
+        if not self.failure.done():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._until_idle(), DRAIN_SECONDS)
         for task in [*self._tasks, self._settling]:
             if task is not None:
                 task.cancel()
@@ -153,7 +172,7 @@ class Worker:
                 if engine is None or not engine.own(decided):
                     engine = None
                     await self._go_back(decided)
-            self._settled = dict(decided)
+            self._settled, self._decided_from = dict(decided), dict(decided)
             self.intake.own({("transactions", partition): offset for partition, offset in decided.items()})
             self._ready.set()
             log.info("scoring partitions %s", sorted(partitions))
@@ -218,6 +237,9 @@ class Worker:
             for (_, partition), offset in taken.settled.items():
                 if partition in self._settled:
                     self._settled[partition] = max(self._settled[partition], offset)
+                    answered = self._answered.get(partition, 0)
+                    if answered >= self._decided_from[partition]:
+                        self._answered[partition] = max(answered, offset)
             self._queue.task_done()
 
     async def _save_when_due(self, engine: Engine, events: int) -> None:

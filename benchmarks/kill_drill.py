@@ -1,0 +1,317 @@
+"""Pulls plugs on a stream at full speed and counts what was lost or doubled: ``python -m benchmarks.kill_drill``.
+
+Two workers, a real Kafka and the graph's writer run while transactions and one per cent of malformed records come in.
+Workers are killed with SIGKILL five times, the broker once, Neo4j twice, each is started again, and at the end
+
+- every accepted transaction has exactly one decision, bit for bit that of an uninterrupted replay of the ledger;
+- every malformed record lies in the dead letters, once;
+- every alert that an uninterrupted ring desk raises was handed over, once;
+- the graph holds every transaction once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from aiokafka import TopicPartition
+from sqlalchemy import Table, func, select
+
+from fraud import record_tables
+from fraud.alert import Alert
+from fraud.record import Record
+from fraud.settings import Settings
+from graph.seen import SeenIds
+from models.scorer import Scorer
+from models.training import online_graph
+from stream.audit import Audit, audit
+from stream.broker import Topics, tail
+from stream.desk import RingDesk
+from stream.engine import Engine
+from stream.follower import LedgerFollower, decode_all
+from stream.publish import Message, publisher
+from stream.snapshots import Snapshots
+from stream.state import LedgerState
+
+__all__ = ["Drill", "Findings", "Killable", "Plug"]
+
+FULL_SPEED = 2_048
+PATIENCE = 600.0
+MOST_FAULTS = 5
+
+
+class Killable(Protocol):
+    """A service that may be killed and started again where it was."""
+
+    def kill(self) -> None:
+        """SIGKILL."""
+
+    def restart(self) -> object:
+        """Start on the same data and address; returns when it answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plug:
+    """One plug to pull, when this share of the transactions has been decided."""
+
+    share: float
+    what: str
+    """worker-0, worker-1, or the name of a service."""
+
+
+@dataclass(slots=True)
+class Findings:
+    """What a drill found; every list of faults is empty when nothing was lost or doubled."""
+
+    accepted: int = 0
+    refused: int = 0
+    seconds: float = 0.0
+    pulled: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    repeated_messages: int = 0
+    """Decisions that were sent to their topic more than once, always with the same content."""
+    alerts: int = 0
+
+
+class Drill:
+    """Workers as processes of their own over one home folder, and the plugs."""
+
+    def __init__(self, settings: Settings, services: dict[str, Killable], workers: int = 2) -> None:
+        self.settings = settings
+        self.services = services
+        self.names = [f"worker-{number}" for number in range(workers)]
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start_worker(self, name: str) -> None:
+        """Start a worker process; its log goes on in the home folder."""
+        self._start(name, "worker")
+
+    def start_graph_writer(self) -> None:
+        """Start the process that brings the graph store up to the record."""
+        self._start("graph", "graph", "follow")
+
+    def _start(self, name: str, *command: str) -> None:
+        self.settings.home.mkdir(parents=True, exist_ok=True)
+        with (self.settings.home / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                [sys.executable, "-m", "fraud", *command],
+                env=os.environ | environment(self.settings),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    def pull(self, what: str) -> None:
+        """Kill with SIGKILL and start again."""
+        if what in self.services:
+            self.services[what].kill()
+            self.services[what].restart()
+            return
+        process = self.processes[what]
+        process.kill()
+        process.wait()
+        if what == "graph":
+            self.start_graph_writer()
+        else:
+            self.start_worker(what)
+
+    def stop(self) -> None:
+        """SIGTERM to all, and wait."""
+        for process in self.processes.values():
+            process.send_signal(signal.SIGTERM)
+        for process in self.processes.values():
+            try:
+                process.wait(60)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    async def run(self, portions: Iterator[list[Message]], expected: int, plugs: Sequence[Plug]) -> Findings:
+        """Publish at full speed and pull the plugs as decisions come in, until ``expected`` records are settled."""
+        found = Findings()
+        began = time.monotonic()
+        record = Record.open(self.settings.database_url.get_secret_value())
+        publishing = asyncio.create_task(self._publish(portions))
+        waiting = sorted(plugs, key=lambda plug: plug.share)
+        try:
+            while True:
+                settled = await asyncio.to_thread(_settled, record)
+                if waiting and settled >= waiting[0].share * expected:
+                    plug = waiting.pop(0)
+                    found.pulled.append(f"{plug.what} at {settled:,}")
+                    await asyncio.to_thread(self.pull, plug.what)
+                if publishing.done():
+                    publishing.result()
+                    if settled >= expected and not waiting:
+                        break
+                self._start_the_ended(found)
+                if time.monotonic() - began > PATIENCE + expected / 1_000:
+                    found.faults.append(f"stalled at {settled:,} of {expected:,} records")
+                    break
+                await asyncio.sleep(0.1)
+        finally:
+            record.close()
+        found.seconds = time.monotonic() - began
+        return found
+
+    def _start_the_ended(self, found: Findings) -> None:
+        """A process that ended by itself is a fault, and started again as a supervisor would."""
+        for name, process in list(self.processes.items()):
+            if process.poll() is not None:
+                found.faults.append(f"{name} ended by itself with status {process.returncode}")
+                self.start_graph_writer() if name == "graph" else self.start_worker(name)
+        if len(found.faults) > MOST_FAULTS:
+            raise RuntimeError("; ".join(found.faults))
+
+    async def _publish(self, portions: Iterator[list[Message]]) -> None:
+        async with publisher(self.settings) as out:
+            for portion in portions:
+                for first in range(0, len(portion), FULL_SPEED):
+                    await asyncio.gather(*await out.send(portion[first : first + FULL_SPEED]))
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The variables that make another process use these settings."""
+    stream, graph = settings.stream, settings.graph
+    said = {
+        "RINGFENCE_HOME": str(settings.home),
+        "RINGFENCE_DATABASE_URL": settings.database_url.get_secret_value(),
+        "RINGFENCE_STREAM__BROKER": stream.broker,
+        "RINGFENCE_STREAM__PREFIX": stream.prefix,
+        "RINGFENCE_STREAM__GROUP": stream.group,
+        "RINGFENCE_STREAM__PARTITIONS": str(stream.partitions),
+        "RINGFENCE_STREAM__MODEL": str(stream.model or ""),
+        "RINGFENCE_STREAM__SNAPSHOT_SECONDS": str(stream.snapshot_seconds),
+        "RINGFENCE_ONLINE__MEMORY_MB": str(settings.online.memory_mb),
+        "RINGFENCE_LOG_LEVEL": "info",
+    }
+    if settings.token_key is not None:
+        said["RINGFENCE_TOKEN_KEY"] = settings.token_key.get_secret_value()
+    if graph.uri is not None and graph.password is not None:
+        said |= {
+            "RINGFENCE_GRAPH__URI": graph.uri,
+            "RINGFENCE_GRAPH__USER": graph.user,
+            "RINGFENCE_GRAPH__PASSWORD": graph.password.get_secret_value(),
+        }
+    return said
+
+
+def with_bad_records(
+    portions: Iterator[list[Message]], bad: Iterator[bytes], every: int
+) -> Iterator[list[Message]]:
+    """One malformed record after each ``every`` good messages."""
+    count = 0
+    for portion in portions:
+        mixed = []
+        for one in portion:
+            mixed.append(one)
+            count += not one.is_label
+            if not one.is_label and count % every == 0:
+                mixed.append(Message(False, b"bad-%d" % count, next(bad)))
+        yield mixed
+
+
+def _settled(record: Record) -> int:
+    return sum(offset for source, offset in record.positions().items() if source.startswith("transactions-"))
+
+
+def _count(record: Record, table: Table) -> int:
+    with record.engine.connect() as connection:
+        return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
+
+
+async def judge(settings: Settings, ids: set[str], bad: int, found: Findings) -> Findings:
+    """Compare everything that was kept with an uninterrupted replay of the ledger."""
+    record = Record.open(settings.database_url.get_secret_value())
+    try:
+        scorer = Scorer.load(settings.stream.model or settings.home / "model")
+        said = await audit(settings, scorer, record)
+        found.accepted = said.decided
+        _judge_decisions(said, ids, record, found)
+        _judge_dead_letters(record, bad, found)
+        await _judge_alerts(settings, scorer, record, found)
+        await _judge_topic(settings, ids, found)
+    finally:
+        record.close()
+    return found
+
+
+def _judge_decisions(said: Audit, ids: set[str], record: Record, found: Findings) -> None:
+    if said.decided != len(ids):
+        found.faults.append(f"the ledger holds {said.decided:,} transactions, {len(ids):,} were published")
+    for what, some in (("differ", said.different), ("missing", said.missing)):
+        if some:
+            found.faults.append(f"{len(some):,} decisions {what}, such as {some[0]}")
+    decisions = _count(record, record_tables.decisions)
+    if decisions != len(ids):
+        found.faults.append(f"{decisions:,} decisions for {len(ids):,} transactions")
+
+
+def _judge_dead_letters(record: Record, bad: int, found: Findings) -> None:
+    found.refused = _count(record, record_tables.dead_letters)
+    if found.refused != bad:
+        found.faults.append(f"{found.refused:,} dead letters for {bad:,} malformed records")
+
+
+async def _judge_alerts(settings: Settings, scorer: Scorer, record: Record, found: Findings) -> None:
+    expected = {alert.idempotency_key for alert in await _uninterrupted_alerts(settings, scorer)}
+    handed_over = list(settings.alert_outbox.glob("*.json"))
+    found.alerts = len(handed_over)
+    if record.unsent_alerts():
+        found.faults.append("alerts were left unsent")
+    kept = _count(record, record_tables.alert_outbox)
+    if not kept == len(handed_over) == len(expected):
+        found.faults.append(
+            f"{kept:,} alert states on record, {len(handed_over):,} handed over, {len(expected):,} expected"
+        )
+
+
+async def _uninterrupted_alerts(settings: Settings, scorer: Scorer) -> list[Alert]:
+    state = Snapshots(settings.home / "state").seed()
+    engine = Engine(state or LedgerState(online_graph(settings), SeenIds(settings.stream.seen_ids)), scorer)
+    engine.own(dict.fromkeys(range(settings.stream.partitions), 0))
+    desk = RingDesk(settings.costs.review_cost)
+    follower = LedgerFollower(settings)
+    await follower.start()
+    alerts: list[Alert] = []
+    try:
+        await follower.seek(engine.state.position)
+        end = await follower.end()
+        while engine.state.position < end:
+            taken = await asyncio.to_thread(engine.take, decode_all(await follower.take(8, 5.0)))
+            for decided in taken.decided:
+                alerts += desk.observe(decided.step.suspicions).alerts
+    finally:
+        await follower.stop()
+    return alerts
+
+
+async def _judge_topic(settings: Settings, ids: set[str], found: Findings) -> None:
+    """Every decision is on its topic, and one that was sent again says the same."""
+    consumer = tail(settings)
+    await consumer.start()
+    seen: dict[bytes, bytes] = {}
+    try:
+        topic = Topics.named(settings.stream.prefix).decisions
+        partitions = [TopicPartition(topic, one) for one in range(settings.stream.partitions)]
+        consumer.assign(partitions)
+        await consumer.seek_to_beginning(*partitions)
+        ends = await consumer.end_offsets(partitions)
+        while [one for one in partitions if await consumer.position(one) < ends[one]]:
+            for records in (await consumer.getmany(timeout_ms=1_000)).values():
+                for one in records:
+                    first = seen.setdefault(one.key, one.value)
+                    if one.value != first:
+                        found.faults.append(f"two different decisions were sent for {one.key.decode()}")
+                    found.repeated_messages += one.value is not first
+    finally:
+        await consumer.stop()
+    if {key.decode() for key in seen} != ids:
+        found.faults.append(f"decisions of {len(seen):,} transactions on the topic, {len(ids):,} expected")
