@@ -38,8 +38,11 @@ COMMANDS: dict[str, Command] = {
     "worker": Command("stream.worker_command:command", "Score transactions from the broker"),
     "publish": Command("stream.publish:command", "Feed the broker from a transaction file"),
     "audit": Command("stream.audit:command", "Replay the ledger and compare it with the record"),
+    "api": Command("stream.api:command", "Serve decisions, rings and alerts over HTTP"),
+    "api-key": Command("stream.api_key_command:command", "Make, list and revoke keys of the HTTP interface"),
     "demo": Command("stream.demo:command", "Simulate, train, replay and show the result, end to end"),
     "dashboard": Command("dashboard.app:command", "Serve the investigators' pages"),
+    "graph": Command("graph.graph_command:command", "Keep the graph store up to the record, and thin it"),
     "services": Command("fraud.services.command:command", "Run a real Kafka and Neo4j on this machine"),
     "settings": Command("fraud.settings_command:command", "Show the settings in force, secrets masked"),
 }

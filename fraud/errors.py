@@ -3,6 +3,7 @@
 RingfenceError
 ├── InputError            a file, record or argument that the caller can mend
 │   ├── RecordError       one bad record: it goes to the dead letters, the rest goes on
+│   ├── Conflict          a record whose id stands for other content already
 │   └── SettingsError     a setting that is missing or out of range
 ├── ArtefactError         a model artefact that is damaged, mismatched or from another feature set
 ├── StoreError            a store (SQL or graph) refused or lost a write
@@ -45,6 +46,10 @@ class RecordError(InputError):
         super().__init__(f"{field}: {reason}")
         self.field = field
         self.reason = reason
+
+
+class Conflict(InputError):
+    """A record comes under an id that stands for other content already."""
 
 
 class SettingsError(InputError):

@@ -190,7 +190,7 @@ class ApiSettings(_Group):
     """The HTTP interface: where it listens, how it comes by decisions, and what it lets in."""
 
     mode: Literal["broker", "embedded"] | None = None
-    """``broker`` asks the workers, ``embedded`` scores in this one process; None: embedded in local mode, else broker."""
+    """``broker`` asks the workers, ``embedded`` scores in this one process; None: embedded in local mode only."""
     host: str = Field(default="127.0.0.1", min_length=1)
     port: Port = 8060
     require_keys: bool = False

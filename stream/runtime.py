@@ -15,6 +15,7 @@ from fraud.tokens import Tokeniser
 from models.scorer import Scorer
 from stream.broker import Topics
 from stream.desk_follower import DeskFollower
+from stream.home_lock import HomeLock
 from stream.label_intake import LabelIntake
 from stream.scored import ScoredMessage
 from stream.worker import Worker
@@ -35,7 +36,7 @@ class Runtime:
     async def start(self) -> None:
         """Load model and record and connect to the broker; raises what keeps the worker from starting."""
         settings = self.settings
-        settings.home.mkdir(parents=True, exist_ok=True)
+        self._home = HomeLock(settings.home, "workers")
         scorer = await asyncio.to_thread(Scorer.load, settings.stream.model or settings.home / "model")
         self._record = await asyncio.to_thread(Record.open, settings.database_url.get_secret_value())
         worker = Worker(settings, scorer, self._record)
@@ -98,3 +99,4 @@ class Runtime:
         if self._worker is not None:
             await self._worker.stop()
             await asyncio.to_thread(self._record.close)
+            self._home.release()

@@ -1,0 +1,200 @@
+"""The embedded pipeline: state, scoring, ring desk and record in one process, for a machine without a broker.
+
+It is the worker's engine over a ledger in the record's database. An entry is durable there before it moves the state,
+so a process that is killed finds the same state again, bit for bit, and decides what it had not decided.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+
+from fraud.decision import Decision
+from fraud.errors import StoreError
+from fraud.label import Label
+from fraud.outbox import deliver
+from fraud.record import Record
+from fraud.record_rows import SavedState
+from fraud.settings import Settings
+from fraud.transaction import Transaction
+from graph.seen import SeenIds
+from models.scorer import Scorer
+from models.training import online_graph
+from stream.desk import Raised, RingDesk
+from stream.embedded_ledger import EmbeddedLedger
+from stream.engine import Decided, Engine, Taken
+from stream.ledger import Entry, Kind, LabelMark, Source
+from stream.recording import Recorder
+from stream.snapshots import Saving, Snapshots
+from stream.state import LedgerState
+
+__all__ = ["Embedded"]
+
+log = logging.getLogger(__name__)
+
+STREAM = "embedded"
+LABEL_STREAM = "embedded-labels"
+DESK = "embedded-ring-desk"
+SOURCE: Source = ("transactions", 0)
+LABEL_SOURCE: Source = ("labels", 0)
+
+
+class Embedded:
+    """The one writer of state; all calls from one thread at a time.
+
+    Making one restores the state: the newest snapshot, then the ledger from there.
+    """
+
+    def __init__(self, settings: Settings, scorer: Scorer, record: Record) -> None:
+        self._settings = settings
+        self._record = record
+        self._recorder = Recorder(record, scorer)
+        self._ledger = EmbeddedLedger(record.engine)
+        self._snapshots = Snapshots(settings.home / "state")
+        self._unwritten: list[tuple[Decided, Raised]] = []
+        self._unwritten_labels: list[Label] = []
+        self._saving: Saving | None = None
+        self._saved_at = time.monotonic()
+        self._events_since_save = 0
+        self._engine = self._restore(scorer)
+
+    def decide(self, transactions: Sequence[Transaction]) -> dict[str, Decision]:
+        """Decide tokenised transactions in their order; ids that were seen before get the decision they had.
+
+        An id is missing from the answer when it belongs to the history that the state began with, which has no
+        decisions. Raises StoreUnavailable when the record takes nothing now; asking again later is sensible, and what
+        was taken in meanwhile is then written first.
+        """
+        self._write()
+        self._take(self._entry("transactions", transactions))
+        decisions = self._write()
+        repeated = {one.transaction_id for one in transactions} - decisions.keys()
+        if repeated:
+            decisions |= self._record.decisions(repeated)
+        return decisions
+
+    def learn(self, known: Sequence[tuple[Label, Transaction]]) -> None:
+        """Take in labels in the order in which they came, each with the tokenised transaction that it is about."""
+        self._write()
+        marks = [LabelMark(label.is_fraud, label.label_time) for label, _ in known]
+        self._take(self._entry("labels", [about for _, about in known], marks))
+        self._unwritten_labels += [label for label, _ in known]
+        self._write()
+
+    def save_when_due(self) -> None:
+        """Begin a snapshot when the settings ask for one; it is written beside the work."""
+        stream = self._settings.stream
+        if self._saving is not None:
+            if not self._saving.done():
+                return
+            self._saving = None
+            self._forget()
+        late = time.monotonic() - self._saved_at > stream.snapshot_seconds
+        if self._events_since_save and (late or self._events_since_save >= stream.snapshot_events):
+            self._save_desk()
+            self._saving = self._snapshots.save_in_background(self._engine.state)
+            self._saved_at, self._events_since_save = time.monotonic(), 0
+
+    def save(self) -> None:
+        """Write what is left and save the state, so that the next start replays nothing."""
+        self._write()
+        if self._saving is not None:
+            self._saving.wait()
+        self._save_desk()
+        self._snapshots.save(self._engine.state)
+        self._forget()
+
+    def _restore(self, scorer: Scorer) -> Engine:
+        memory = self._record.state(DESK)
+        self._desk = self._remembered(memory)
+        decided = 0 if memory is None else memory.position
+        state = self._snapshots.newest({SOURCE: decided})
+        if state is None:
+            state = LedgerState(online_graph(self._settings), SeenIds(self._settings.stream.seen_ids))
+        self._check_reach(state)
+        engine = self._engine = Engine(state, scorer)
+        # What the ring desk's memory holds is not scored again; what it does not hold is, and written where it lacks.
+        if not engine.own({SOURCE[1]: decided}):
+            raise StoreError("state: ahead of the ring desk; this is a fault of ours")
+        began, replayed = time.monotonic(), 0
+        for entries in self._ledger.read(state.position):
+            replayed += len(entries)
+            self._note(engine.take(entries))
+            self._write()
+        log.info("state restored, %d entries replayed in %.1f s", replayed, time.monotonic() - began)
+        return engine
+
+    def _remembered(self, memory: SavedState | None) -> RingDesk:
+        review_cost = self._settings.costs.review_cost
+        if memory is None:
+            return RingDesk(review_cost)
+        try:
+            return RingDesk.from_bytes(memory.body, review_cost)
+        except StoreError as error:
+            log.warning("the ring desk begins anew: %s", error)
+            return RingDesk(review_cost)
+
+    def _check_reach(self, state: LedgerState) -> None:
+        """Refuse a ledger that does not go on where the state stands."""
+        bounds = self._ledger.bounds()
+        first, last = bounds or (state.position, state.position - 1)
+        if not first <= state.position <= last + 1 and state.position:
+            raise StoreError(
+                f"{self._snapshots.folder}: stands at {state.position}, the record's ledger holds {first} to {last}; "
+                "bring record and state folder of one home together"
+            )
+        if not state.position and bounds is not None and first > 0:
+            raise StoreError(
+                f"{self._snapshots.folder}: no snapshot from which the ledger in the record goes on ({first}); "
+                "restore the state folder"
+            )
+
+    def _entry(
+        self, kind: Kind, transactions: Sequence[Transaction], marks: Sequence[LabelMark] = ()
+    ) -> Entry:
+        start = self._engine.state.settled.get((kind, 0), 0)
+        stop = start + len(transactions)
+        return Entry(kind, 0, start, stop, list(range(start, stop)), list(transactions), list(marks))
+
+    def _take(self, entry: Entry) -> None:
+        position = self._engine.state.position
+        self._ledger.append(position, entry)
+        self._note(self._engine.take([(position, entry)]))
+
+    def _note(self, taken: Taken) -> None:
+        self._events_since_save += taken.events
+        self._unwritten += [(one, self._desk.observe(one.step.suspicions)) for one in taken.decided]
+
+    def _write(self) -> dict[str, Decision]:
+        """Put what was decided into the record, and hand over the alerts; returns the decisions in force."""
+        if self._unwritten_labels:
+            self._record.write_labels(self._unwritten_labels, stream=LABEL_STREAM)
+            self._unwritten_labels.clear()
+        decisions: dict[str, Decision] = {}
+        raised_any = False
+        while self._unwritten:
+            decided, raised = self._unwritten[0]
+            written = self._recorder.write(
+                decided.step,
+                decided.transactions,
+                raised,
+                stream=STREAM,
+                positions={STREAM: decided.offsets[-1] + 1},
+            )
+            decisions |= {one.transaction_id: one for one in written}
+            raised_any |= bool(raised.alerts)
+            del self._unwritten[0]
+        if raised_any:
+            deliver(self._record, self._settings.alert_outbox)
+        return decisions
+
+    def _save_desk(self) -> None:
+        """The desk's memory is saved before the snapshot of the same moment, so that it is never behind one."""
+        offset = self._engine.state.settled.get(SOURCE, 0)
+        self._record.save_state(DESK, offset, self._desk.to_bytes())
+
+    def _forget(self) -> None:
+        positions = self._snapshots.positions()
+        if positions:
+            self._ledger.forget(min(positions))

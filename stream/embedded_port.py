@@ -1,0 +1,169 @@
+"""Decisions by the embedded pipeline: one thread owns it, and requests that come together are decided together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from fraud.decision import Decision
+from fraud.errors import Conflict, RingfenceError, ServiceError, StoreUnavailable
+from fraud.label import Label
+from fraud.record import Record
+from fraud.settings import Settings
+from fraud.transaction import Transaction
+from models.scorer import Scorer
+from stream.decision_port import Answer, Payment
+from stream.embedded import Embedded
+from stream.home_lock import HomeLock
+from stream.messages import LabelReport
+
+__all__ = ["EmbeddedPort", "embedded_port"]
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+MOST_TOGETHER = 4_096
+"""Transactions decided in one go, about."""
+
+IDLE_SECONDS = 1.0
+"""How often a quiet port looks whether a snapshot is due."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Transactions:
+    rows: list[Transaction]
+    done: asyncio.Future[Mapping[str, Decision]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    label: Label
+    about: Transaction
+    done: asyncio.Future[None]
+
+
+class EmbeddedPort:
+    """The single writer of state behind the interface."""
+
+    is_alone = True
+
+    def __init__(self, pipeline: Embedded, thread: ThreadPoolExecutor) -> None:
+        self._pipeline = pipeline
+        self._thread = thread
+        self._queue: asyncio.Queue[_Transactions | _Report] = asyncio.Queue()
+        self._failure: str | None = None
+
+    async def submit(self, payments: Sequence[Payment], seconds: float) -> list[Answer]:
+        """Decided as soon as it is their turn."""
+        work = _Transactions([one.own for one in payments], asyncio.get_running_loop().create_future())
+        await self._queue.put(work)
+        decisions = await work.done
+        return [decisions.get(row.transaction_id) or _in_history(row.transaction_id) for row in work.rows]
+
+    async def report(self, report: LabelReport, about: Transaction) -> None:
+        """In state and record when it returns."""
+        work = _Report(report.label, about, asyncio.get_running_loop().create_future())
+        await self._queue.put(work)
+        await work.done
+
+    async def condition(self) -> Mapping[str, object]:
+        """Requests that wait for the pipeline."""
+        if self._failure is not None:
+            raise ServiceError(f"pipeline: {self._failure}")
+        return {"model": "loaded", "waiting": self._queue.qsize()}
+
+    async def run(self) -> None:
+        """Feed the pipeline until cancelled, in the order of the requests."""
+        while True:
+            try:
+                works = [await asyncio.wait_for(self._queue.get(), IDLE_SECONDS)]
+            except TimeoutError:
+                await self._in_thread(self._pipeline.save_when_due)
+                continue
+            while not self._queue.empty() and _size(works) < MOST_TOGETHER:
+                works.append(self._queue.get_nowait())
+            await self._decide([one for one in works if isinstance(one, _Transactions)])
+            await self._learn([one for one in works if isinstance(one, _Report)])
+            await self._in_thread(self._pipeline.save_when_due)
+
+    async def _decide(self, works: list[_Transactions]) -> None:
+        """Requests under way at once have no order among them, so transactions may go before labels."""
+        if works:
+            rows = [row for one in works for row in one.rows]
+            await self._settle([one.done for one in works], lambda: self._pipeline.decide(rows))
+
+    async def _learn(self, works: list[_Report]) -> None:
+        if works:
+            known = [(one.label, one.about) for one in works]
+            await self._settle([one.done for one in works], lambda: self._pipeline.learn(known))
+
+    async def _settle(self, futures: list[asyncio.Future[Result]], act: Callable[[], Result]) -> None:
+        """Tell all who wait what became of an act on the pipeline."""
+        if self._failure is not None:
+            return _fail(futures, ServiceError(f"pipeline: {self._failure}"))
+        try:
+            result = await self._in_thread(act)
+        except StoreUnavailable as error:
+            return _fail(futures, error)
+        except Exception as error:
+            # The state may stand between two events now; a new start takes it up again from ledger and snapshot.
+            self._failure = "failed, and takes up its work again when the service is started anew"
+            log.exception("the pipeline failed")
+            return _fail(futures, error if isinstance(error, RingfenceError) else ServiceError(self._failure))
+        for future in futures:
+            if not future.done():
+                future.set_result(result)
+        return None
+
+    async def _in_thread(self, act: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, act)
+
+
+@asynccontextmanager
+async def embedded_port(settings: Settings, record: Record) -> AsyncIterator[EmbeddedPort]:
+    """A running port, its state restored before and saved afterwards.
+
+    Raises ServiceError when the home's state is someone else's, ArtefactError or InputError without a good model.
+    """
+    lock = HomeLock(settings.home, "embedded")
+    thread = ThreadPoolExecutor(1, thread_name_prefix="pipeline")
+    loop = asyncio.get_running_loop()
+    try:
+        scorer = await loop.run_in_executor(
+            thread, Scorer.load, settings.stream.model or settings.home / "model"
+        )
+        pipeline = await loop.run_in_executor(thread, Embedded, settings, scorer, record)
+        port = EmbeddedPort(pipeline, thread)
+        running = asyncio.create_task(port.run())
+        try:
+            yield port
+        finally:
+            running.cancel()
+            await asyncio.wait([running])
+            if port._failure is None:
+                await loop.run_in_executor(thread, pipeline.save)
+    finally:
+        thread.shutdown()
+        lock.release()
+
+
+def _size(works: Sequence[_Transactions | _Report]) -> int:
+    return sum(len(one.rows) if isinstance(one, _Transactions) else 1 for one in works)
+
+
+def _fail(futures: Sequence[asyncio.Future[Result]], error: RingfenceError) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_exception(error)
+
+
+def _in_history(transaction_id: str) -> Conflict:
+    return Conflict(
+        f"transaction_id: {transaction_id!r} belongs to the history that the state began with, which has no decisions"
+    )
