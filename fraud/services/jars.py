@@ -35,7 +35,8 @@ def class_path(service: str, cache: Path) -> str:
     cache.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256(POM.read_bytes()).hexdigest()[:12]
     kept = cache / f"{service}-{digest}.classpath"
-    with (cache / f"{service}.lock").open("ab") as turn:
+    # One turn for all services: Maven's own repository is not made for two writers.
+    with (cache / "maven.lock").open("ab") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
         if not _is_whole(kept):
             with write_aside(kept) as aside:
