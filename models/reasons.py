@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import xgboost
@@ -25,27 +24,44 @@ def explain_rows(
     """
     if len(inputs) == 0:
         return []
-    names: list[str] = list(booster.feature_names or ())
-    matrix = xgboost.DMatrix(bounded(inputs), feature_names=names, nthread=1)
+    names = tuple(booster.feature_names or ())
+    matrix = xgboost.DMatrix(bounded(inputs), feature_names=list(names), nthread=1)
     contributions = booster.predict(matrix, pred_contribs=True)[:, :-1]
-    return [_reasons_of(names, row, values, most) for row, values in zip(contributions, inputs, strict=True)]
+    columns = _columns_of(names)
+    return [columns.reasons(row, values, most) for row, values in zip(contributions, inputs, strict=True)]
 
 
-def _reasons_of(
-    names: Sequence[str], contributions: NDArray[np.float32], values: NDArray[np.float32], most: int
-) -> tuple[Reason, ...]:
-    topics: dict[str, list[int]] = defaultdict(list)
-    for column in map(int, np.flatnonzero(contributions)):
-        topics[topic_of(names[column])].append(column)
-    strength = {topic: float(contributions[columns].sum()) for topic, columns in topics.items()}
-    raising = sorted((topic for topic in topics if strength[topic] > 0), key=lambda topic: -strength[topic])
-    value_of = dict(zip(names, map(float, values), strict=True))
-    transfer = value_of.get("is_transfer", 0.0) > 0
-    reasons = []
-    for topic in raising[:most]:
-        strongest = max(topics[topic], key=lambda column: contributions[column])
-        name = SAGE_LOGIT if topic == SAGE else names[strongest]
-        value = value_of.get(name, math.nan)
-        text = phrase(name, value, transfer=transfer)
-        reasons.append(Reason(feature=name, text=text, value=value, contribution=strength[topic]))
-    return tuple(reasons)
+class _Columns:
+    """The columns of a model, and which topic each is about."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self._names = names
+        self._place = {name: column for column, name in enumerate(names)}
+        self._topics = list(dict.fromkeys(map(topic_of, names)))
+        number = {topic: place for place, topic in enumerate(self._topics)}
+        self._topic = np.array([number[topic_of(name)] for name in names], dtype=np.int64)
+
+    def reasons(
+        self, contributions: NDArray[np.float32], values: NDArray[np.float32], most: int
+    ) -> tuple[Reason, ...]:
+        strength = np.bincount(self._topic, weights=contributions, minlength=len(self._topics))
+        order = np.argsort(-strength, kind="stable")[:most]
+        transfer = self._value("is_transfer", values) > 0
+        reasons = []
+        for topic in order[strength[order] > 0].tolist():
+            of_topic = np.flatnonzero(self._topic == topic)
+            strongest = self._names[of_topic[np.argmax(contributions[of_topic])]]
+            name = SAGE_LOGIT if self._topics[topic] == SAGE else strongest
+            value = self._value(name, values)
+            text = phrase(name, value, transfer=transfer)
+            reasons.append(Reason(name, text, value, float(strength[topic])))
+        return tuple(reasons)
+
+    def _value(self, name: str, values: NDArray[np.float32]) -> float:
+        place = self._place.get(name)
+        return math.nan if place is None else float(values[place])
+
+
+@lru_cache(maxsize=8)
+def _columns_of(names: tuple[str, ...]) -> _Columns:
+    return _Columns(names)
