@@ -64,6 +64,9 @@ ROW_BITS = 20
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
+Number = BigInteger().with_variant(Integer, "sqlite")
+"""64 bits on both; SQLite takes a key for the row's own number, and makes no index, only where it is called INTEGER."""
+
 metadata = MetaData()
 
 
@@ -92,7 +95,7 @@ schema_version = Table("schema_version", metadata, Column("version", Integer, pr
 transactions = Table(
     "transactions",
     metadata,
-    Column("row_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("row_id", Number, primary_key=True, autoincrement=False),
     Column("transaction_id", String, nullable=False),
     Column("event_time", Instant, nullable=False),
     Column("account_id", String, nullable=False),
@@ -118,7 +121,7 @@ Index("transactions_by_id", transactions.c.transaction_id, unique=True).ddl_if(d
 batches = Table(
     "batches",
     metadata,
-    Column("batch_id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("batch_id", Number, primary_key=True),
     Column("stream", String, nullable=False),
     Column("transactions", Integer, nullable=False),
     Column("id_hashes", LargeBinary),
@@ -141,7 +144,7 @@ streams = Table(
 eras = Table(
     "eras",
     metadata,
-    Column("era", BigInteger, primary_key=True, autoincrement=False),
+    Column("era", Number, primary_key=True, autoincrement=False),
     Column("stream", String, nullable=False),
     Column("transactions", Integer, nullable=False),
     Column("earliest", Instant, nullable=False),
@@ -168,7 +171,7 @@ touched. A reader looks into every era and compares the name itself, since names
 receipts = Table(
     "receipts",
     metadata,
-    Column("batch_id", BigInteger, ForeignKey("batches.batch_id"), primary_key=True, autoincrement=False),
+    Column("batch_id", Number, ForeignKey("batches.batch_id"), primary_key=True, autoincrement=False),
     Column("model_version", String, nullable=False),
     Column("body", LargeBinary, nullable=False),
 )
@@ -177,7 +180,7 @@ receipts = Table(
 decisions = Table(
     "decisions",
     metadata,
-    Column("row_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("row_id", Number, primary_key=True, autoincrement=False),
     Column("score", Float(53), nullable=False),
     Column("outcome", String, nullable=False),
     Column("model_version", String, nullable=False),
