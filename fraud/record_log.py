@@ -115,14 +115,17 @@ class RecordLog:
 
         A stream that is not named counts from its beginning.
         """
+        return sum(
+            self.waiting_of(stream, after.get(stream, 0))
+            for stream, newest in self.streams().items()
+            if newest > after.get(stream, 0)
+        )
+
+    def waiting_of(self, stream: str, after: int) -> int:
+        """Transactions that a stream wrote after a batch."""
         batch = batches.c
-        query = select(func.sum(batch.transactions))
-        found = 0
-        for stream, newest in self.streams().items():
-            if newest > (start := after.get(stream, 0)):
-                rows = self._rows(query.where(batch.stream == stream, batch.batch_id > start))
-                found += int(rows[0][0] or 0)
-        return found
+        query = select(func.sum(batch.transactions)).where(batch.stream == stream, batch.batch_id > after)
+        return int(self._rows(query)[0][0] or 0)
 
     def positions(self) -> dict[str, int]:
         """How far in its source each stream has been written, for streams that say so."""

@@ -15,6 +15,7 @@ from fraud.record_rows import DecidedTransaction
 from fraud.ring import NodeKind, Ring
 
 __all__ = [
+    "EPOCH",
     "edge_rows",
     "from_micros",
     "is_held",
@@ -105,11 +106,14 @@ EDGE_QUERIES = (
 
 
 def transaction_rows(
-    transactions: Iterable[DecidedTransaction], evidence: Iterable[DecidedTransaction]
+    transactions: Iterable[DecidedTransaction],
+    evidence: Iterable[DecidedTransaction],
+    passing: Iterable[DecidedTransaction],
 ) -> list[Row]:
-    """The transactions kept one by one: those not approved, and those given as evidence."""
-    kept = {t.transaction_id: t for t in transactions if is_held(t)}
-    kept.update((t.transaction_id, t) for t in evidence)
+    """The transactions kept one by one: those not approved and the evidence for long, others in passing."""
+    lasting = {t.transaction_id: t for t in transactions if is_held(t)}
+    lasting.update((t.transaction_id, t) for t in evidence)
+    kept = {t.transaction_id: t for t in passing} | lasting
     return [
         {
             "id": t.transaction_id,
@@ -118,6 +122,7 @@ def transaction_rows(
             "currency": t.currency,
             "score": t.score,
             "outcome": None if t.outcome is None else t.outcome.value,
+            "lasting": t.transaction_id in lasting,
             "account": t.account_id,
             "merchants": [t.merchant_id] if t.merchant_id else [],
             "counterparties": [t.counterparty_id] if t.counterparty_id else [],

@@ -64,14 +64,20 @@ class GraphStore(GraphConnection):
         """The last batch that the graph holds of each stream."""
         return {row["stream"]: row["batch"] for row in self.read(lambda work: rows(work, "streams"))}
 
-    def apply(self, stream: str, portion: Following, evidence: Iterable[DecidedTransaction] = ()) -> bool:
+    def apply(
+        self,
+        stream: str,
+        portion: Following,
+        evidence: Iterable[DecidedTransaction] = (),
+        passing: Iterable[DecidedTransaction] = (),
+    ) -> bool:
         """Add a portion of the record's log; False when the graph has it already, or another writer is at work.
 
-        ``evidence`` are transactions to be kept one by one beside those that were not approved. Portions come in
-        order; the first call makes this store's ``holder`` the one writer, until it is silent for
-        ``LEASE_SECONDS`` or gives way.
+        ``evidence`` are transactions to be kept one by one beside those that were not approved; ``passing`` ones are
+        kept until a retention takes them. Portions come in order; the first call makes this store's ``holder`` the
+        one writer, until it is silent for ``LEASE_SECONDS`` or gives way.
         """
-        queries = list(_write_queries(portion, evidence))
+        queries = list(_write_queries(portion, evidence, passing))
 
         def add(work: ManagedTransaction) -> bool:
             rows(work, "take_turn")
@@ -147,13 +153,13 @@ class GraphStore(GraphConnection):
 
 
 def _write_queries(
-    portion: Following, evidence: Iterable[DecidedTransaction]
+    portion: Following, evidence: Iterable[DecidedTransaction], passing: Iterable[DecidedTransaction]
 ) -> Iterator[tuple[str, list[Row]]]:
     """The queries that a portion needs, nodes before the relationships that rest on them."""
     queries = [(f"write_{kind.value}s", rows) for kind, rows in node_rows(portion.transactions).items()]
     queries += edge_rows(portion.transactions).items()
     rings = ring_rows(portion.rings)
     queries += [("clear_rings", rings), ("write_rings", rings)]
-    queries.append(("write_transactions", transaction_rows(portion.transactions, evidence)))
+    queries.append(("write_transactions", transaction_rows(portion.transactions, evidence, passing)))
     queries.append(("label_transactions", label_rows(portion.labels)))
     return ((name, rows) for name, rows in queries if rows)

@@ -20,6 +20,7 @@ from fraud.errors import RingfenceError, StoreUnavailable
 from fraud.record_reader import RecordReader
 from fraud.record_rows import DecidedTransaction, Following
 from graph.kept import Kept
+from graph.portion import is_held
 from graph.store import GraphStore
 
 __all__ = ["WriteBehind"]
@@ -166,23 +167,26 @@ class WriteBehind:
 
     def _take_portion(self, stream: str) -> None:
         portion = self.record.following(stream, self._positions[stream], self.portion)
-        if self.store.apply(stream, portion, self._evidence(portion)):
+        evidence, others = self._pointed_at(portion)
+        passing = self.keep.in_passing([*portion.transactions, *others], datetime.now(UTC))
+        if self.store.apply(stream, portion, evidence, passing):
             self._positions[stream] = portion.batch_id
         else:
             self._closing.wait(REFUSED_SECONDS)
             self._positions[stream] = self.store.position(stream)
 
-    def _evidence(self, portion: Following) -> list[DecidedTransaction]:
+    def _pointed_at(self, portion: Following) -> tuple[list[DecidedTransaction], list[DecidedTransaction]]:
+        """Transactions of any time that a portion's rings and labels are about: those that last, and the others.
+
+        A label may overtake its transaction, which came by another stream.
+        """
         rings = {i for ring in portion.rings for i in ring.transaction_ids[-LARGEST_EVIDENCE:]}
-        is_fraud = {label.transaction_id: label.is_fraud for label in portion.labels}
-        found = self.record.transactions(rings | is_fraud.keys()) if rings or is_fraud else []
-        now = datetime.now(UTC)
-        wanted = [
-            one
-            for one in found
-            if one.transaction_id in rings or is_fraud[one.transaction_id] or self.keep.wants(one, now)
-        ]
-        return wanted + [one for one in portion.transactions if self.keep.wants(one, now)]
+        frauds = {label.transaction_id for label in portion.labels if label.is_fraud}
+        about = rings.union(label.transaction_id for label in portion.labels)
+        found = self.record.transactions(about) if about else []
+        lasting = [one for one in found if one.transaction_id in rings | frauds or is_held(one)]
+        lasting_ids = {one.transaction_id for one in lasting}
+        return lasting, [one for one in found if one.transaction_id not in lasting_ids]
 
     def _note_failure(self, error: RingfenceError) -> None:
         if self.failure is None:

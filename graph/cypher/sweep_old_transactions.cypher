@@ -1,8 +1,9 @@
-// Remove transactions that a page of accounts made before $before, but for those that touch what is kept.
-// $ids: ids of the page; $before: microseconds since 1970; $kept: ids of nodes whose history stays; $size: most of them at once
+// Remove transactions that a page of accounts made before $before, of the passing ones before $passing, but for those that touch what is kept.
+// $ids: ids of the page; $before, $passing: microseconds since 1970; $kept: ids of nodes whose history stays; $size: most of them at once
 UNWIND $ids AS id
 MATCH (:Account {id: id})-[:MADE]->(t:Transaction)
-WHERE t.time < $before AND NOT EXISTS { MATCH (t)-[:TO|VIA|AT]->(k) WHERE k.id IN $kept }
+WHERE (t.time < $before OR t.time < $passing AND NOT t.lasting)
+  AND NOT EXISTS { MATCH (t)-[:TO|VIA|AT]->(k) WHERE k.id IN $kept }
 WITH t LIMIT $size
 DETACH DELETE t
 RETURN count(*) AS removed
