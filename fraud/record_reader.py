@@ -88,16 +88,6 @@ class RecordReader(RecordLog):
             found += self._decided(decided_query().where(transactions.c.row_id.in_(some)))
         return sorted(found, key=lambda t: (t.event_time, t.transaction_id))
 
-    def conflicting(self, again: Iterable[Transaction]) -> set[str]:
-        """Ids of transactions that are on record with another value in any column than they have now."""
-        now = {one.transaction_id: one for one in again}
-        names = Transaction.__struct_fields__
-        return {
-            stored.transaction_id
-            for stored in self.transactions(now)
-            if any(getattr(stored, name) != getattr(now[stored.transaction_id], name) for name in names)
-        }
-
     def transactions_around(
         self,
         node_id: str,

@@ -77,12 +77,6 @@ def test_a_redelivered_transaction_keeps_its_first_decision(record: Record) -> N
     assert receipt.transaction_id == "t3"
 
 
-def test_a_redelivered_transaction_with_other_contents_is_told(record: Record) -> None:
-    write(record, [1, 2, 3])
-    changed = msgspec.structs.replace(transaction(2), amount=12.01)
-    assert record.conflicting([transaction(1), changed, transaction(9)]) == {"t2"}
-
-
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.lists(st.integers(0, 30), max_size=8), max_size=6))
 def test_any_redelivery_leaves_each_transaction_once(
