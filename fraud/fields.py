@@ -167,7 +167,9 @@ def read_time(field: str, value: object) -> datetime | None:
     try:
         return value.astimezone(UTC)
     except OverflowError:
-        raise RecordError(field, f"{quote(field, value)} lies outside the calendar; check year and zone") from None
+        raise RecordError(
+            field, f"{quote(field, value)} lies outside the calendar; check year and zone"
+        ) from None
 
 
 def read_flag(field: str, value: object) -> int:

@@ -34,8 +34,15 @@ COMMANDS = [
     "train",
     "replay",
     "evaluate",
+    "seed",
+    "worker",
+    "publish",
+    "audit",
+    "api",
+    "api-key",
     "demo",
     "dashboard",
+    "graph",
     "services",
     "settings",
     "version",
@@ -108,7 +115,15 @@ def test_every_command_names_a_module_of_ours() -> None:
     for name, command in command_line.COMMANDS.items():
         module, function = command.target.split(":")
         assert function == "command", name
-        assert module.split(".")[0] in {"fraud", "data", "models", "stream", "dashboard", "pretended_command"}
+        assert module.split(".")[0] in {
+            "fraud",
+            "data",
+            "graph",
+            "models",
+            "stream",
+            "dashboard",
+            "pretended_command",
+        }
 
 
 @pytest.mark.parametrize("word", ["version", "--version"])
