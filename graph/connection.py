@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from neo4j import Driver, GraphDatabase, ManagedTransaction, TrustCustomCAs, unit_of_work
+from neo4j import Driver, GraphDatabase, ManagedTransaction, unit_of_work
 from neo4j.exceptions import AuthError, ConfigurationError, DriverError, Neo4jError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
@@ -81,7 +82,7 @@ class GraphConnection:
                 max_transaction_retry_time=patience,
                 **_trust(uri, ca_file),
             )
-        except (ConfigurationError, ValueError, OSError) as error:
+        except (ConfigurationError, ValueError) as error:
             raise SettingsError(f"RINGFENCE_GRAPH__URI: {error}") from error
         return cls(driver, database, query_seconds=query_seconds, keeper=keeper)
 
@@ -161,9 +162,12 @@ def _trust(uri: str, ca_file: Path | None) -> dict[str, Any]:
         return {}
     if not uri.split("://", 1)[0].endswith("+s"):
         raise SettingsError("RINGFENCE_GRAPH__CA_FILE: needs a uri of neo4j+s:// or bolt+s://")
-    if not ca_file.is_file():
-        raise SettingsError(f"RINGFENCE_GRAPH__CA_FILE: no such file: {ca_file}")
-    return {"encrypted": True, "trusted_certificates": TrustCustomCAs(str(ca_file))}
+    try:
+        return {"ssl_context": ssl.create_default_context(cafile=ca_file)}
+    except OSError as error:
+        raise SettingsError(
+            f"RINGFENCE_GRAPH__CA_FILE: {ca_file}: {error.strerror or error}; give a file of certificates (PEM)"
+        ) from error
 
 
 def _is_conflict(error: BaseException) -> bool:

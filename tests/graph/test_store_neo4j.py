@@ -1,0 +1,155 @@
+"""What only a real Neo4j can show: being killed, encryption, routing addresses."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fraud.errors import SettingsError, StoreError, StoreUnavailable
+from fraud.record import Record
+from fraud.services.neo4j import Neo4jService
+from graph.store import GraphStore
+from graph.write_behind import WriteBehind
+from tests.conftest import service_cache
+from tests.fraud.payments import decision, ring, transaction
+from tests.graph.engines import ask, connect
+from tests.graph.test_store import expected_payments
+from tests.graph.test_store_write_behind import write
+
+
+def test_kill_nine_of_neo4j_loses_and_doubles_nothing(record: Record, own_neo4j: Neo4jService) -> None:
+    with connect(own_neo4j, patience=1.0) as store:
+        with WriteBehind(record, store, portion=200) as behind:
+            slowest = 0.0
+            for turn in range(2):
+                for start in range(turn * 1_500, (turn + 1) * 1_500, 100):
+                    began = time.monotonic()
+                    write(record, range(start, start + 100), f"ledger-{start // 100 % 2}")
+                    slowest = max(slowest, time.monotonic() - began)
+                    behind.notify()
+                    if start % 1_500 == 500:
+                        own_neo4j.kill()
+                while behind.failure is None:
+                    time.sleep(0.02)
+                assert behind.lag() > 0
+                own_neo4j.start()
+            record.write_batch([], [], rings=[ring()], stream="desk")
+            assert behind.drain(120)
+        assert slowest < 2.0
+        assert store.totals() == expected_payments(range(3_000))
+        held = {f"t{i}" for i in range(3_000) if decision(i).outcome != "approve"} | {"t1", "t2", "t3"}
+        found = ask(store, "MATCH (a)-[:MADE]->(t:Transaction) RETURN t.id AS id, count(a) AS payers")
+        assert {row["id"]: row["payers"] for row in found} == dict.fromkeys(held, 1)
+        named = ask(store, "MATCH (n:Account) RETURN n.id AS id, count(*) AS nodes")
+        assert {row["id"]: row["nodes"] for row in named} == {transaction(i).account_id: 1 for i in range(7)}
+
+
+def test_an_address_with_routing_reaches_a_single_server(neo4j: Neo4jService) -> None:
+    uri = neo4j.address.replace("bolt://", "neo4j://")
+    with GraphStore.connect(uri, neo4j.user, neo4j.password, "neo4j", connections=2) as store:
+        store.prepare()
+        store.give_way()
+        assert store.writer() is None
+
+
+def test_encryption_is_refused_where_the_server_has_none(neo4j: Neo4jService) -> None:
+    uri = neo4j.address.replace("bolt://", "bolt+s://")
+    with (
+        GraphStore.connect(uri, neo4j.user, neo4j.password, "neo4j", patience=0.5) as store,
+        pytest.raises(StoreError),
+    ):
+        store.ping()
+
+
+def test_a_query_that_takes_too_long_is_given_up(neo4j: Neo4jService) -> None:
+    slow = "UNWIND range(1, 100000) AS a UNWIND range(1, 100000) AS b RETURN sum(a * b) AS s"
+    began = time.monotonic()
+    with (
+        GraphStore.connect(neo4j.address, neo4j.user, neo4j.password, "neo4j", query_seconds=1.0) as store,
+        pytest.raises(StoreError, match=r"timeout|timed out"),
+    ):
+        store.read(lambda work: work.run(slow).data())
+    assert time.monotonic() - began < 20
+
+
+class EncryptedNeo4j(Neo4jService):
+    """A Neo4j that speaks Bolt with TLS only, with a certificate of its own making."""
+
+    @property
+    def certificate(self) -> Path:
+        return self.folder / "bolt-tls" / "public.crt"
+
+    def answers(self) -> bool:
+        uri = self.address.replace("bolt://", "bolt+ssc://")
+        with GraphStore.connect(uri, self.user, self.password, "neo4j", patience=0.5) as store:
+            try:
+                store.ping()
+            except StoreUnavailable:
+                return False
+        return True
+
+    def _conf(self, ports: dict[str, int]) -> str:
+        folder = self.certificate.parent
+        folder.mkdir(exist_ok=True)
+        make_certificate(self.certificate, folder / "private.key")
+        settings = {
+            "server.bolt.tls_level": "REQUIRED",
+            "dbms.ssl.policy.bolt.enabled": "true",
+            "dbms.ssl.policy.bolt.base_directory": str(folder),
+            "dbms.ssl.policy.bolt.private_key": "private.key",
+            "dbms.ssl.policy.bolt.public_certificate": "public.crt",
+            "dbms.ssl.policy.bolt.client_auth": "NONE",
+        }
+        return super()._conf(ports) + "".join(f"{name}={value}\n" for name, value in settings.items())
+
+
+def make_certificate(certificate: Path, key: Path) -> None:
+    for_this_host = ["-subj", "/CN=ringfence test", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"]
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    out = ["-keyout", key, "-out", certificate]
+    subprocess.run(["openssl", "req", "-x509", *curve, *for_this_host, *out], check=True, capture_output=True)
+
+
+@pytest.fixture
+def encrypted_neo4j(tmp_path: Path) -> Iterator[EncryptedNeo4j]:
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl here: sudo apt-get install openssl")
+    with EncryptedNeo4j(tmp_path / "neo4j", cache=service_cache("neo4j")) as service:
+        yield service
+        service.kill()
+
+
+def test_an_encrypted_server_is_believed_by_its_certificate_only(encrypted_neo4j: EncryptedNeo4j) -> None:
+    server = encrypted_neo4j
+    for scheme in ("bolt+s", "neo4j+s"):
+        uri = server.address.replace("bolt", scheme, 1)
+        with GraphStore.connect(
+            uri, server.user, server.password, "neo4j", ca_file=server.certificate
+        ) as trusting:
+            trusting.prepare()
+            assert trusting.position("main") == 0
+        with (
+            GraphStore.connect(uri, server.user, server.password, "neo4j", patience=0.5) as doubting,
+            pytest.raises(StoreError),
+        ):
+            doubting.ping()
+    with (
+        GraphStore.connect(server.address, server.user, server.password, "neo4j", patience=0.5) as open_one,
+        pytest.raises(StoreError),
+    ):
+        open_one.ping()
+
+
+def test_certificates_need_an_encrypted_address_and_a_file(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="CA_FILE: needs a uri"):
+        GraphStore.connect("bolt://127.0.0.1:1", "u", "p", "d", ca_file=tmp_path)
+    with pytest.raises(SettingsError, match=r"CA_FILE: .*none\.pem: No such file"):
+        GraphStore.connect("bolt+s://127.0.0.1:1", "u", "p", "d", ca_file=tmp_path / "none.pem")
+    (tmp_path / "bad.pem").write_text("nothing")
+    with pytest.raises(SettingsError, match=r"CA_FILE: .*bad\.pem: .*PEM"):
+        GraphStore.connect("bolt+s://127.0.0.1:1", "u", "p", "d", ca_file=tmp_path / "bad.pem")
