@@ -95,6 +95,12 @@ class RecordLog:
             transaction_ids=tuple(msgspec.json.decode(row.transaction_ids, type=list[str])),
         )
 
+    def all_rings(self) -> list[Ring]:
+        """Every ring in its newest state, in the order of their first alerts."""
+        found = self._rows(select(rings.c.ring_id).order_by(rings.c.first_alert_time, rings.c.ring_id))
+        states = (self.ring(row.ring_id) for row in found)
+        return [ring for ring in states if ring is not None]
+
     def ring_members(self, ring_id: str) -> list[RingMember]:
         """Members of a ring, highest score first."""
         member = ring_members.c

@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 TAKEN = 1_000
 """Labels or messages to the desk that an agent takes at once."""
 
+IDLE_SAVE_SECONDS = 2.0
+
 WITHIN = 0.05
 """Seconds that an agent waits for more of them."""
 
@@ -112,6 +114,9 @@ def _add_agents(app: StreamApp, topics: Topics) -> None:
     """Agents acknowledge by hand, after the write: ``take`` acknowledges even what the agent failed on."""
     labels = app.topic(topics.labels, value_serializer="raw", key_serializer="raw")
     scored = app.topic(topics.scored, value_serializer="raw", key_serializer="raw")
+
+    every: Any = app.timer(IDLE_SAVE_SECONDS)
+    every(app.runtime.save_desk)
 
     @app.agent(labels, concurrency=1, supervisor_strategy=CrashingSupervisor, name="labels")
     async def take_labels(stream: Any) -> AsyncIterable[None]:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
+import pandas as pd
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -20,7 +21,8 @@ from data.admission import ReadOptions
 from data.canonical import read_transactions
 from data.simulate import simulate
 from data.tokenise import tokenise_table
-from fraud.errors import InputError
+from fraud.errors import InputError, ServiceError
+from fraud.exits import complain
 from fraud.progress import stage
 from fraud.settings import Settings
 from fraud.tokens import Tokeniser
@@ -30,6 +32,7 @@ from models.report import summary_lines, write_report
 from models.ring_matching import read_ring_alerts, read_true_rings
 from models.scorer import Scorer
 from models.training import train
+from stream.live import local_broker, stream_live
 from stream.replay import Replayed, names_of_tokens, ring_table, run, write_table
 
 __all__ = ["command", "demo"]
@@ -47,8 +50,11 @@ class Demonstration:
     model_version: str
 
 
-def demo(settings: Settings, *, days: int, accounts: int, seed: int) -> Demonstration:
-    """Run the main job in ``settings.home``: files, model, report, record and graph store all go there."""
+def demo(settings: Settings, *, days: int, accounts: int, seed: int, broker: bool) -> Demonstration:
+    """Run the main job in ``settings.home``: files, model, report, record and graph store all go there.
+
+    With ``broker``, the last days go through a Faust worker where a broker can be had.
+    """
     folder = settings.home
     world = simulate(folder / "world", days=days, accounts=accounts, seed=seed)
     raw = read_transactions(world.transactions, ReadOptions.from_settings(settings))
@@ -56,9 +62,7 @@ def demo(settings: Settings, *, days: int, accounts: int, seed: int) -> Demonstr
     last = raw["event_time"].iloc[-1].to_pydatetime()
     since = datetime(last.year, last.month, last.day, tzinfo=UTC) - timedelta(days=LIVE_DAYS - 1)
     trained = train(frame, folder / "model", settings, until=since, seed=seed)
-    said = run(
-        frame, Scorer.load(folder / "model"), settings, since=since, keep=True, graph_store=True, name="demo"
-    )
+    said = _live(settings, raw, frame, since, broker=broker)
     names = names_of_tokens(raw, frame)
     write_table(said.scores, folder / "scores.parquet")
     write_table(ring_table(said.rings, names), folder / "rings.csv")
@@ -67,6 +71,26 @@ def demo(settings: Settings, *, days: int, accounts: int, seed: int) -> Demonstr
         metrics = evaluate(said.scores, raw, rings=rings)
         write_report(folder / "report", metrics)
     return Demonstration(folder, [*summary_lines(metrics), *_counts(said)], trained.version)
+
+
+def _live(
+    settings: Settings, raw: pd.DataFrame, frame: pd.DataFrame, since: datetime, *, broker: bool
+) -> Replayed:
+    """The last days, through a real broker and worker, or in this process where there is none to be had."""
+    model = settings.home / "model"
+    started = False
+    if broker:
+        try:
+            with local_broker(settings) as address:
+                started = True
+                stream = settings.stream.model_copy(update={"broker": address})
+                return stream_live(settings.model_copy(update={"stream": stream}), raw, frame, model, since)
+        except ServiceError as error:
+            if started:
+                raise
+            complain(f"no broker here, the last days are decided in this process instead ({error})")
+    scorer = Scorer.load(model)
+    return run(frame, scorer, settings, since=since, keep=True, graph_store=True, name="demo")
 
 
 def _own_names(names: dict[str, str]) -> dict[str, str]:
@@ -94,6 +118,12 @@ def command(
     days: Annotated[int, typer.Option(min=30, help="Days to simulate.")] = 60,
     accounts: Annotated[int, typer.Option(min=200, help="Accounts to simulate.")] = 3_000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same world and model.")] = 1,
+    broker: Annotated[
+        bool,
+        typer.Option(
+            help="Decide the last days through Kafka and a Faust worker, where they can be started."
+        ),
+    ] = True,
     serve: Annotated[
         bool, typer.Option("--serve/--no-serve", help="End with the dashboard being served.")
     ] = True,
@@ -102,7 +132,7 @@ def command(
     started = time.monotonic()
     settings = Settings.load(home=Settings.load().home / "demo")
     _clear(settings)
-    done = demo(settings, days=days, accounts=accounts, seed=seed)
+    done = demo(settings, days=days, accounts=accounts, seed=seed, broker=broker)
     _show(done, time.monotonic() - started)
     if serve:
         _serve(settings)

@@ -10,23 +10,25 @@ from collections.abc import Sequence
 from aiokafka import AIOKafkaProducer
 
 from fraud.errors import StoreError
+from fraud.metrics import WorkerMetrics
 from fraud.outbox import put
 from fraud.record import Record
 from fraud.record_rows import SavedState
 from fraud.settings import Settings
 from stream.broker import Topics
-from stream.desk import RingDesk
+from stream.desk import Raised, RingDesk
 from stream.desk_order import LedgerOrder
 from stream.messages import alert_message
 from stream.scored import ScoredMessage
 
-__all__ = ["DeskFollower"]
+__all__ = ["DeskFollower", "desk_position"]
 
 log = logging.getLogger(__name__)
 
 STATE = "ring-desk"
 STREAM = "ring-desk"
 SAVE_SECONDS = 5.0
+"""Longest time between savings of the memory while suspicions come in."""
 PORTION = 500
 
 
@@ -37,9 +39,15 @@ class DeskFollower:
     """
 
     def __init__(
-        self, settings: Settings, producer: AIOKafkaProducer, record: Record, partitions: int
+        self,
+        settings: Settings,
+        producer: AIOKafkaProducer,
+        record: Record,
+        partitions: int,
+        metrics: WorkerMetrics | None = None,
     ) -> None:
         self._settings = settings
+        self._metrics = metrics or WorkerMetrics()
         self._topics = Topics.named(settings.stream.prefix)
         self._producer = producer
         self._record = record
@@ -49,6 +57,8 @@ class DeskFollower:
         """Ledger offset that the saved memory has come to."""
         self._order = LedgerOrder(partitions, self.saved)
         self._saved_at = time.monotonic()
+        self._turn = asyncio.Lock()
+        """A memory is never saved between what the desk says and the record's having it."""
 
     def _remembered(self, state: SavedState | None) -> RingDesk:
         review_cost = self._settings.costs.review_cost
@@ -62,26 +72,38 @@ class DeskFollower:
 
     async def take(self, messages: Sequence[ScoredMessage]) -> None:
         """Take in messages; when it returns, what they brought up is in the record and handed over."""
-        for message in messages:
-            self._order.add(message)
-        due = self._order.release()
-        raised = self._desk.observe(one.suspicion for one in due)
-        save = time.monotonic() - self._saved_at > SAVE_SECONDS and self._order.position > self.saved
-        if raised.rings or raised.alerts or save:
-            states = [SavedState(STATE, self._order.position, self._desk.to_bytes())] if save else []
-            await asyncio.to_thread(
-                self._record.write_batch,
-                [],
-                [],
-                stream=STREAM,
-                rings=raised.rings,
-                alerts=raised.alerts,
-                states=states,
-            )
+        async with self._turn:
+            for message in messages:
+                self._order.add(message)
+            raised = self._desk.observe(one.suspicion for one in self._order.release())
+            await self._write(raised, save=time.monotonic() - self._saved_at > SAVE_SECONDS)
+            if raised.alerts:
+                await self._hand_over()
+        self._metrics.rings.inc(len(raised.rings))
+        self._metrics.desk_position.set(self._order.position)
+
+    async def save(self) -> None:
+        """Save the memory as it is, where it has come further than the saved one."""
+        async with self._turn:
+            await self._write(Raised(), save=True)
+
+    async def _write(self, raised: Raised, *, save: bool) -> None:
+        position = self._order.position
+        save = save and position > self.saved
+        if not (raised.rings or raised.alerts or save):
+            return
+        states = [SavedState(STATE, position, self._desk.to_bytes())] if save else []
+        await asyncio.to_thread(
+            self._record.write_batch,
+            [],
+            [],
+            stream=STREAM,
+            rings=raised.rings,
+            alerts=raised.alerts,
+            states=states,
+        )
         if save:
-            self.saved, self._saved_at = self._order.position, time.monotonic()
-        if raised.alerts:
-            await self._hand_over()
+            self.saved, self._saved_at = position, time.monotonic()
 
     async def _hand_over(self) -> None:
         """Alert states that no one has taken yet: to their topic, then to the outbox, which marks them as sent."""
@@ -90,3 +112,10 @@ class DeskFollower:
                 key = alert.alert_id.encode()
                 await self._producer.send_and_wait(self._topics.alerts, alert_message(alert), key=key)
             await asyncio.to_thread(put, self._record, self._settings.alert_outbox, waiting)
+            self._metrics.alerts.inc(len(waiting))
+
+
+def desk_position(record: Record) -> int:
+    """Ledger offset up to which the ring desk's work is in the record, as far as its saved memory tells."""
+    state = record.state(STATE)
+    return 0 if state is None else state.position

@@ -9,6 +9,7 @@ from typing import Any
 from faust.types import TP, EventT
 
 from fraud.errors import StoreError
+from fraud.metrics import MetricsServer, WorkerMetrics
 from fraud.record import Record
 from fraud.settings import Settings
 from fraud.tokens import Tokeniser
@@ -19,6 +20,7 @@ from stream.home_lock import HomeLock
 from stream.label_intake import LabelIntake
 from stream.scored import ScoredMessage
 from stream.worker import Worker
+from stream.worker_gauges import expose
 
 __all__ = ["Runtime"]
 
@@ -32,17 +34,40 @@ class Runtime:
         self.topic = self.topics.transactions
         self._desk: DeskFollower | None = None
         self._worker: Worker | None = None
+        self.metrics = WorkerMetrics()
+        self._server: MetricsServer | None = None
 
     async def start(self) -> None:
         """Load model and record and connect to the broker; raises what keeps the worker from starting."""
         settings = self.settings
+        self._serve_metrics()
         self._home = HomeLock(settings.home, "workers")
         scorer = await asyncio.to_thread(Scorer.load, settings.stream.model or settings.home / "model")
         self._record = await asyncio.to_thread(Record.open, settings.database_url.get_secret_value())
-        worker = Worker(settings, scorer, self._record)
+        worker = Worker(settings, scorer, self._record, self.metrics)
         await worker.start()
+        expose(worker)
         self._labels = LabelIntake(settings, worker.producer, self._record, Tokeniser.from_settings(settings))
         self._worker = worker
+
+    def _serve_metrics(self) -> None:
+        stream = self.settings.stream
+        if stream.metrics_port and self._server is None:
+            self._server = MetricsServer(
+                stream.metrics_host,
+                stream.metrics_port,
+                self.metrics.registry,
+                failed=self._failure,
+                waiting=self._not_ready,
+            ).start()
+
+    def _failure(self) -> str | None:
+        failed = self._worker is not None and self._worker.failure.done()
+        return "the worker cannot go on; its log says why" if failed else None
+
+    def _not_ready(self) -> str | None:
+        is_open = self._worker is not None and self._worker.is_open
+        return None if is_open else "partitions are not settled yet"
 
     async def failed(self) -> None:
         """Waits until the worker cannot go on; raises why."""
@@ -54,6 +79,11 @@ class Runtime:
         if self._worker is None:
             raise StoreError("worker: not started")
         return self._worker
+
+    def fetched(self, partition: int, offset: int, time: float, behind: int) -> None:
+        """A fetch of the transactions topic is about to come."""
+        self.metrics.source_lag.labels(str(partition)).set(behind)
+        self.worker.fetched(partition, offset, time)
 
     async def accept(self, partition: int, records: list[tuple[int, bytes]]) -> None:
         """Whole fetches of the transactions topic."""
@@ -71,22 +101,29 @@ class Runtime:
             by_partition.setdefault(message.partition, []).append((message.offset, event.value or b""))
         for partition, records in sorted(by_partition.items()):
             await self._labels.accept(partition, records)
+            self.metrics.labels.inc(len(records))
 
     async def take_scored(self, messages: Sequence[ScoredMessage]) -> int:
         """Suspicions for the ring desk; returns the ledger offset that its saved memory has come to."""
         if self._desk is None:
             partitions = len(await self.worker.producer.partitions_for(self.topics.transactions))
             self._desk = await asyncio.to_thread(
-                DeskFollower, self.settings, self.worker.producer, self._record, partitions
+                DeskFollower, self.settings, self.worker.producer, self._record, partitions, self.metrics
             )
         await self._desk.take(messages)
         return self._desk.saved
+
+    async def save_desk(self) -> None:
+        """Save the ring desk's memory, where this worker has it, for a time when nothing comes in."""
+        if self._desk is not None:
+            await self._desk.save()
 
     async def on_assigned(self, app: Any, *arguments: Any, **_: Any) -> None:
         """Faust's signal: these topic-partitions are ours now, and no others."""
         tps: list[TP] = list(arguments[0])
         if not any(tp.topic == self.topics.scored for tp in tps):
             self._desk = None
+        self.metrics.rebalances.inc()
         self.worker.assign(tp.partition for tp in tps if tp.topic == self.topic)
 
     async def on_revoked(self, app: Any, *arguments: Any, **_: Any) -> None:
@@ -100,3 +137,6 @@ class Runtime:
             await self._worker.stop()
             await asyncio.to_thread(self._record.close)
             self._home.release()
+        if self._server is not None:
+            self._server.close()
+            self._server = None

@@ -37,6 +37,7 @@ def test_the_demo_runs_end_to_end(tmp_path: Path) -> None:
     assert metrics["span"]["transactions"] == len(scores)
     assert metrics["ranking"]["average_precision"]["value"] > 5 * scores_base_rate(metrics)
     assert record.unsent_alerts() == []
+    assert sum(record.positions().values()) >= len(scores), "the last days went through the worker"
     assert any((folder / "outbox").iterdir())
 
 
