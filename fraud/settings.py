@@ -154,6 +154,10 @@ class StreamSettings(_Group):
     """Transaction ids remembered at least, so that one sent twice moves the state once."""
     label_patience_seconds: float = Field(default=30.0, ge=0, allow_inf_nan=False)
     """How long a label waits for its transaction to be decided before it is refused."""
+    metrics_host: str = Field(default="127.0.0.1", min_length=1)
+    """Where a worker, or the graph writer, answers Prometheus and health checks."""
+    metrics_port: Port = 0
+    """Port for that; 0: it does not."""
 
     @model_validator(mode="after")
     def _has_whole_login(self) -> Self:

@@ -23,6 +23,9 @@ class Door(Protocol):
     topic: str
     """Name of the topic that is handed over whole."""
 
+    def fetched(self, partition: int, offset: int, time: float, behind: int) -> None:
+        """Hear of a fetch before its records: first offset, the broker's time of it, how many are yet to come."""
+
     async def accept(self, partition: int, records: list[tuple[int, bytes]]) -> None:
         """Take records (offset, value) in ascending order; returns when more may come."""
 
@@ -52,6 +55,8 @@ class WholeFetchConsumer(FaustConsumer):
         for tp, fetched in records.items():
             if tp.topic == door.topic and (active is None or tp in active) and self.flow_active:
                 values = [(one.offset, one.value or b"") for one in fetched]
+                behind = (self.highwater(tp) or 0) - fetched[-1].offset - 1
+                door.fetched(tp.partition, fetched[0].offset, fetched[0].timestamp / 1000, max(0, behind))
                 # A rebalance must not wait for a door that is held back: what was not taken comes again.
                 await self.wait_first(door.accept(tp.partition, values), self.suspend_flow.wait())
         for tp, record in self.scheduler.iterate(others):

@@ -53,6 +53,12 @@ class LedgerFollower:
         end: int = ends[self._ledger]
         return end
 
+    @property
+    def highwater(self) -> int:
+        """Offset that the next entry will get, as far as the last answer of the broker told; never waits."""
+        known: int | None = self._consumer.highwater(self._ledger)
+        return known or 0
+
     async def take(self, most: int, seconds: float) -> list[tuple[int, bytes]]:
         """At most ``most`` entries, still encoded, as soon as there is one; none after ``seconds``."""
         fetched = await self._consumer.getmany(timeout_ms=int(seconds * 1000), max_records=most)

@@ -6,12 +6,15 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 from aiokafka import AIOKafkaProducer
 
 from fraud.dead_letter import DeadLetter
 from fraud.decision import Decision
+from fraud.metrics import WorkerMetrics
 from fraud.record import Record
 from fraud.transaction import Transaction
+from models.thresholds import OUTCOMES
 from stream.broker import Topics
 from stream.engine import Taken
 from stream.messages import dead_letter_message, decision_message
@@ -37,8 +40,14 @@ class Outlet:
     """
 
     def __init__(
-        self, topics: Topics, producer: AIOKafkaProducer, record: Record, recorder: Recorder
+        self,
+        topics: Topics,
+        producer: AIOKafkaProducer,
+        record: Record,
+        recorder: Recorder,
+        metrics: WorkerMetrics | None = None,
     ) -> None:
+        self._metrics = metrics or WorkerMetrics()
         self._topics = topics
         self._producer = producer
         self._record = record
@@ -53,7 +62,9 @@ class Outlet:
             return
         await self._tell_desk(taken, partitions)
         loop = asyncio.get_running_loop()
-        answers = await loop.run_in_executor(self._thread, self._write, taken, partitions, list(letters))
+        with self._metrics.record_write_seconds.time():
+            answers = await loop.run_in_executor(self._thread, self._write, taken, partitions, list(letters))
+        self._count(taken, letters)
         answers += await self._first_answers(taken.repeated)
         await self._publish(answers, letters)
 
@@ -73,6 +84,13 @@ class Outlet:
         future = await self._producer.send(self._topics.scored, encode_scored(message))
         if message.suspicions:
             await future
+
+    def _count(self, taken: Taken, letters: Sequence[DeadLetter]) -> None:
+        for decided in taken.decided:
+            counts = np.bincount(decided.step.scores.decision, minlength=len(OUTCOMES))
+            self._metrics.decided(dict(zip(OUTCOMES, counts.tolist(), strict=True)))
+        self._metrics.repeated.inc(len(taken.repeated))
+        self._metrics.refused(letters)
 
     def _write(self, taken: Taken, partitions: list[int], letters: list[DeadLetter]) -> list[Answer]:
         positions = {f"{kind}-{partition}": offset for (kind, partition), offset in taken.settled.items()}

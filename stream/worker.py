@@ -6,12 +6,14 @@ import asyncio
 import gc
 import logging
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TypeVar, TypeVarTuple
 
 from fraud.errors import StoreError
+from fraud.metrics import WorkerMetrics
 from fraud.record import Record
 from fraud.settings import Settings
 from fraud.tokens import Tokeniser
@@ -54,8 +56,11 @@ class Worker:
     All methods run on the event loop. State and scoring have a thread of their own, and so has the record.
     """
 
-    def __init__(self, settings: Settings, scorer: Scorer, record: Record) -> None:
+    def __init__(
+        self, settings: Settings, scorer: Scorer, record: Record, metrics: WorkerMetrics | None = None
+    ) -> None:
         self.settings = settings
+        self.metrics = metrics or WorkerMetrics()
         self.topics = Topics.named(settings.stream.prefix)
         self.topic = self.topics.transactions
         self.record = record
@@ -70,6 +75,8 @@ class Worker:
         """By owned partition, the source offset below which all was on record when it became ours."""
         self._answered: dict[int, int] = {}
         """By partition, the source offset below which this process knows all to have been answered."""
+        self._fetched: dict[int, deque[tuple[int, float]]] = {}
+        """By partition, first offset of each fetch that is under way, and the broker's time of that record."""
         self._queue: asyncio.Queue[Taken] = asyncio.Queue(QUEUED)
         self._turn = asyncio.Lock()
         """Held by whoever may move the engine."""
@@ -89,8 +96,17 @@ class Worker:
         await self.follower.start()
         self.intake = Intake(self.settings, self.producer, Tokeniser.from_settings(self.settings))
         recorder = Recorder(self.record, self.scorer)
-        self.outlet = Outlet(self.topics, self.producer, self.record, recorder)
+        self.outlet = Outlet(self.topics, self.producer, self.record, recorder, self.metrics)
         self._tasks = [asyncio.create_task(self._watch(one)) for one in (self._decide(), self._finish())]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether ownership is settled and transactions are taken in."""
+        return self._ready.is_set()
+
+    def fetched(self, partition: int, offset: int, time: float) -> None:
+        """Note the first offset of a fetch and the broker's time of that record, in seconds since the epoch."""
+        self._fetched.setdefault(partition, deque()).append((offset, time))
 
     async def accept(self, partition: int, records: list[tuple[int, bytes]]) -> None:
         """Records of the transactions topic, from Faust's consumer; waits while ownership is being settled."""
@@ -174,6 +190,7 @@ class Worker:
                     await self._go_back(decided)
             self._settled, self._decided_from = dict(decided), dict(decided)
             self.intake.own({("transactions", partition): offset for partition, offset in decided.items()})
+            self._fetched.clear()
             self._ready.set()
             log.info("scoring partitions %s", sorted(partitions))
 
@@ -203,6 +220,7 @@ class Worker:
             raise StoreError("state: past undecided transactions; this is a fault of ours")
         await self.follower.seek(state.position)
         self.engine = engine
+        self.metrics.restore_seconds.observe(time.monotonic() - began)
         log.info("state restored at ledger %d in %.1f s", state.position, time.monotonic() - began)
 
     def _restore(self, undecided: dict[Source, int]) -> LedgerState:
@@ -224,7 +242,8 @@ class Worker:
         if wait := self.settings.stream.batch_ms:
             await asyncio.sleep(wait / 1000)
             messages += await self.follower.take(ENTRIES_AT_ONCE, 0)
-        taken = await self._in_engine_thread(_take, engine, messages)
+        with self.metrics.engine_seconds.time():
+            taken = await self._in_engine_thread(_take, engine, messages)
         await self._queue.put(taken)
         await self._save_when_due(engine, taken.events)
         return True
@@ -240,7 +259,13 @@ class Worker:
                     answered = self._answered.get(partition, 0)
                     if answered >= self._decided_from[partition]:
                         self._answered[partition] = max(answered, offset)
+                self._observe_latency(partition, offset)
             self._queue.task_done()
+
+    def _observe_latency(self, partition: int, settled: int) -> None:
+        under_way, now = self._fetched.get(partition), time.time()
+        while under_way and under_way[0][0] < settled:
+            self.metrics.decision_seconds.observe(max(0.0, now - under_way.popleft()[1]))
 
     async def _save_when_due(self, engine: Engine, events: int) -> None:
         stream = self.settings.stream
@@ -248,6 +273,9 @@ class Worker:
         if self._saving is not None:
             if not self._saving.done():
                 return
+            if self._saving.wait():
+                self.metrics.snapshot_seconds.observe(time.monotonic() - self._saved_at)
+                self.metrics.last_snapshot.set_to_current_time()
             self._saving = None
         late = time.monotonic() - self._saved_at > stream.snapshot_seconds
         if self._events_since_save and (late or self._events_since_save >= stream.snapshot_events):
