@@ -121,24 +121,38 @@ def _add_agents(app: StreamApp, topics: Topics) -> None:
     @app.agent(labels, concurrency=1, supervisor_strategy=CrashingSupervisor, name="labels")
     async def take_labels(stream: Any) -> AsyncIterable[None]:
         """Labels into the ledger and the record."""
-        async for events in stream.noack_take(TAKEN, within=WITHIN):
-            await app.runtime.take_labels(events)
+        async for taken in stream.noack_take(TAKEN, within=WITHIN):
+            events = [event for event in taken if _is_current(app, event)]
+            if events:
+                await app.runtime.take_labels(events)
             for event in events:
-                await stream.ack(event)
+                if _is_current(app, event):
+                    await stream.ack(event)
             yield
 
     @app.agent(scored, concurrency=1, supervisor_strategy=CrashingSupervisor, name="ring-desk")
     async def take_scored(stream: Any) -> AsyncIterable[None]:
         """Suspicions to the ring desk; acknowledged when its saved memory has come past them."""
         waiting: list[tuple[int, EventT[bytes]]] = []
-        async for events in stream.noack_take(TAKEN, within=WITHIN):
+        async for taken in stream.noack_take(TAKEN, within=WITHIN):
+            events = [event for event in taken if _is_current(app, event)]
             messages = [decode_scored(event.value) for event in events]
             waiting += [(message.upto, event) for message, event in zip(messages, events, strict=True)]
-            saved = await app.runtime.take_scored(messages)
+            saved = await app.runtime.take_scored(messages) if messages else 0
+            waiting = [one for one in waiting if _is_current(app, one[1])]
             for _, event in (one for one in waiting if one[0] <= saved):
                 await stream.ack(event)
             waiting = [one for one in waiting if one[0] > saved]
             yield
+
+
+def _is_current(app: StreamApp, event: EventT[bytes]) -> bool:
+    """Whether an event was fetched since the last rebalance; others come again, to us or to another worker.
+
+    Faust drops the others from its queues, but not from what an agent has taken together.
+    """
+    current: bool = event.message.generation_id == app.consumer_generation_id
+    return current
 
 
 def __getattr__(name: str) -> StreamApp:

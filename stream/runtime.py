@@ -33,6 +33,7 @@ class Runtime:
         self.topics = Topics.named(settings.stream.prefix)
         self.topic = self.topics.transactions
         self._desk: DeskFollower | None = None
+        self._rebalances = 0
         self._worker: Worker | None = None
         self.metrics = WorkerMetrics()
         self._server: MetricsServer | None = None
@@ -105,13 +106,18 @@ class Runtime:
 
     async def take_scored(self, messages: Sequence[ScoredMessage]) -> int:
         """Suspicions for the ring desk; returns the ledger offset that its saved memory has come to."""
-        if self._desk is None:
+        desk = self._desk
+        if desk is None:
             partitions = len(await self.worker.producer.partitions_for(self.topics.transactions))
-            self._desk = await asyncio.to_thread(
+            rebalances = self._rebalances
+            desk = await asyncio.to_thread(
                 DeskFollower, self.settings, self.worker.producer, self._record, partitions, self.metrics
             )
-        await self._desk.take(messages)
-        return self._desk.saved
+            # A rebalance may have taken the desk from us meanwhile: this one then ends with these messages.
+            if rebalances == self._rebalances:
+                self._desk = desk
+        await desk.take(messages)
+        return desk.saved
 
     async def save_desk(self) -> None:
         """Save the ring desk's memory, where this worker has it, for a time when nothing comes in."""
@@ -129,6 +135,7 @@ class Runtime:
     async def on_revoked(self, app: Any, *arguments: Any, **_: Any) -> None:
         """Faust's signal: these are about to move; what is under way is finished first."""
         self._desk = None
+        self._rebalances += 1
         await self.worker.release()
 
     async def on_shutdown(self, app: Any, *arguments: Any, **_: Any) -> None:
