@@ -28,6 +28,8 @@ class KafkaService(JavaService):
 
     name = "kafka"
     port_names = ("broker", "controller")
+    advertised: str | None = None
+    """``host:port`` that clients are sent to, where that is not the broker's own: a proxy, say."""
 
     @property
     def address(self) -> str:
@@ -47,7 +49,7 @@ class KafkaService(JavaService):
         return {"RINGFENCE_STREAM__BROKER": self.address}
 
     def _prepare(self, run: list[str], ports: dict[str, int]) -> None:
-        self._properties.write_text(_properties(self.folder / "data", ports))
+        self._properties.write_text(_properties(self.folder / "data", ports, self.advertised))
         if not (self.folder / "data" / "meta.properties").exists():
             cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
             command = [*run, "kafka.tools.StorageTool", "format"]
@@ -66,14 +68,14 @@ class KafkaService(JavaService):
         return self.folder / "server.properties"
 
 
-def _properties(data: Path, ports: dict[str, int]) -> str:
+def _properties(data: Path, ports: dict[str, int], advertised: str | None) -> str:
     broker, controller = f"127.0.0.1:{ports['broker']}", f"127.0.0.1:{ports['controller']}"
     settings = {
         "process.roles": "broker,controller",
         "node.id": 1,
         "controller.quorum.voters": f"1@{controller}",
         "listeners": f"PLAINTEXT://{broker},CONTROLLER://{controller}",
-        "advertised.listeners": f"PLAINTEXT://{broker}",
+        "advertised.listeners": f"PLAINTEXT://{advertised or broker}",
         "controller.listener.names": "CONTROLLER",
         "log.dirs": data,
         "auto.create.topics.enable": "false",

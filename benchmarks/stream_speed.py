@@ -1,0 +1,321 @@
+"""End to end on a real Kafka: transactions topic in, decisions topic out, beside bare readers of the same records.
+
+``python -m benchmarks.stream_speed``. Everything runs on this one machine: broker, workers, publisher and reader share
+its cores, so every rate here is one that a worker reaches with what the others leave it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from benchmarks.kill_drill import environment
+from benchmarks.payments import Sizes, payments
+from benchmarks.results import machine, write_result, write_section
+from data.tokenise import tokenise_table
+from fraud.exits import exit_status
+from fraud.progress import stage
+from fraud.services.kafka import KafkaService
+from fraud.settings import Settings
+from fraud.tokens import Tokeniser
+from gnn.training import SageConfig
+from models.booster import BoosterConfig
+from models.training import train
+from stream.broker import Topics, ensure_topics, tail
+from stream.publish import Message, messages_of, publisher
+from stream.seed import seed
+
+PARTITIONS = 8
+HISTORY, LIVE = 200_000, 240_000
+RATES = (1_000, 5_000)
+RATE_SECONDS = 20
+BURST_SECONDS = 0.002
+PLAIN_RECORDS = 60_000
+IDLE_SECONDS = 60.0
+
+
+@dataclass(slots=True)
+class Prepared:
+    """What all runs share."""
+
+    folder: Path
+    broker: str
+    model: Path
+    history: pd.DataFrame
+    messages: list[Message]
+    processes: int = 0
+
+    def settings(self) -> Settings:
+        """A home and topics of their own."""
+        self.processes += 1
+        name = f"run{self.processes}"
+        return Settings.load(
+            home=self.folder / name,
+            token_key="benchmark" * 4,
+            stream={
+                "broker": self.broker,
+                "prefix": f"{name}.",
+                "group": name,
+                "partitions": PARTITIONS,
+                "model": self.model,
+                "snapshot_seconds": 10_000.0,
+            },
+        )
+
+
+def prepare(folder: Path, broker: str) -> Prepared:
+    """Payments, a model trained on the first of them with 300 trees of depth 6, and the messages of the rest."""
+    frame = payments(Sizes(payments=HISTORY + LIVE), seed=5)
+    settings = Settings.load(home=folder / "home", token_key="benchmark" * 4)
+    history = tokenise_table(frame.iloc[:HISTORY].reset_index(drop=True), Tokeniser.from_settings(settings))
+    model = folder / "model"
+    train(
+        history,
+        model,
+        settings,
+        device="cpu",
+        seed=0,
+        sage_config=SageConfig(epochs=1),
+        booster_config=BoosterConfig(trees=300, depth=6),
+    )
+    live = frame.iloc[HISTORY:].reset_index(drop=True)
+    messages = [one for portion in messages_of(live, labels=False) for one in portion]
+    return Prepared(folder, broker, model, history, messages)
+
+
+def start_worker(settings: Settings) -> subprocess.Popen[bytes]:
+    """A worker process over these settings."""
+    with (settings.home / "worker.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "fraud", "worker"],
+            env=os.environ | environment(settings),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+
+
+def stop(workers: Sequence[subprocess.Popen[bytes]]) -> None:
+    """SIGTERM and wait."""
+    for worker in workers:
+        worker.send_signal(signal.SIGTERM)
+    for worker in workers:
+        worker.wait(120)
+
+
+async def send_all(settings: Settings, messages: Sequence[Message]) -> None:
+    """Everything, as fast as it goes."""
+    async with publisher(settings) as out:
+        for first in range(0, len(messages), 4_096):
+            await asyncio.gather(*await out.send(list(messages[first : first + 4_096])))
+
+
+@asynccontextmanager
+async def reader(settings: Settings, topic: str) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer of a whole topic from its beginning, outside of any group."""
+    consumer = tail(settings)
+    await consumer.start()
+    try:
+        partitions = [TopicPartition(topic, one) for one in range(PARTITIONS)]
+        consumer.assign(partitions)
+        await consumer.seek_to_beginning(*partitions)
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+async def read_until(consumer: AIOKafkaConsumer, expected: int) -> tuple[int, float]:
+    """Records after the first fetch, and the seconds from then to the last of ``expected``."""
+    first_at = seen = at_first = 0.0
+    quiet_since = time.monotonic()
+    while seen < expected:
+        fetched = await consumer.getmany(timeout_ms=500)
+        count = sum(map(len, fetched.values()))
+        now = time.monotonic()
+        if count:
+            quiet_since = now
+            seen += count
+            if not first_at:
+                first_at, at_first = now, seen
+        elif now - quiet_since > IDLE_SECONDS and first_at:
+            raise RuntimeError(f"stream stands still at {seen:,.0f} of {expected:,}")
+    return int(seen - at_first), now - first_at
+
+
+async def our_rate(prepared: Prepared, workers: int) -> dict[str, float]:
+    """Transactions a second from a full topic to the decisions topic, and the workers' processor time for each."""
+    settings = prepared.settings()
+    seed(settings, prepared.history)
+    await ensure_topics(settings)
+    await send_all(settings, prepared.messages)
+    started = [start_worker(settings) for _ in range(workers)]
+    try:
+        async with reader(settings, Topics.named(settings.stream.prefix).decisions) as consumer:
+            done, seconds = await read_until(consumer, len(prepared.messages))
+        spent = sum(_processor_seconds(one.pid) for one in started)
+    finally:
+        stop(started)
+    return {"rate": done / seconds, "processor_us": spent / len(prepared.messages) * 1e6}
+
+
+def _processor_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def aiokafka_rate(prepared: Prepared) -> float:
+    """Records a second that a bare consumer reads and forgets."""
+    settings = prepared.settings()
+    await ensure_topics(settings)
+    await send_all(settings, prepared.messages)
+    async with reader(settings, Topics.named(settings.stream.prefix).transactions) as consumer:
+        done, seconds = await read_until(consumer, len(prepared.messages))
+    return done / seconds
+
+
+async def plain_agent_rate(prepared: Prepared) -> float:
+    """Records a second that a bare Faust agent sees."""
+    settings = prepared.settings()
+    await ensure_topics(settings)
+    await send_all(settings, prepared.messages[:PLAIN_RECORDS])
+    topic = Topics.named(settings.stream.prefix).transactions
+    command = [sys.executable, "-m", "benchmarks.plain_agent", prepared.broker, topic, settings.stream.group]
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [*command, str(PLAIN_RECORDS)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    count, seconds = next(line for line in done.stdout.splitlines() if line[:1].isdigit()).split()
+    return (int(count) - 1) / float(seconds)
+
+
+async def latency(prepared: Prepared, rate: int) -> dict[str, float]:
+    """Milliseconds from handing a transaction to the producer to reading its decision, at a steady rate."""
+    settings = prepared.settings()
+    seed(settings, prepared.history)
+    await ensure_topics(settings)
+    worker = start_worker(settings)
+    try:
+        async with (
+            reader(settings, Topics.named(settings.stream.prefix).decisions) as consumer,
+            publisher(settings) as out,
+        ):
+            warm, rest = prepared.messages[:2_000], prepared.messages[2_000:]
+            await asyncio.gather(*await out.send(warm))
+            await read_until(consumer, len(warm))
+            sent: dict[bytes, float] = {}
+            reading = asyncio.create_task(_arrivals(consumer, rate * RATE_SECONDS))
+            await _send_steadily(out, rest, rate, sent)
+            arrived = await reading
+    finally:
+        stop([worker])
+    waits = np.array([arrived[key] - at for key, at in sent.items()]) * 1e3
+    # The first seconds fill caches on both sides.
+    waits = waits[rate * 2 :]
+    p50, p99, p999 = np.percentile(waits, [50, 99, 99.9])
+    return {"p50": float(p50), "p99": float(p99), "p99.9": float(p999), "most": float(waits.max())}
+
+
+async def _send_steadily(out: Any, messages: Sequence[Message], rate: int, sent: dict[bytes, float]) -> None:
+    size = max(1, int(rate * BURST_SECONDS))
+    began = time.monotonic()
+    for first in range(0, rate * RATE_SECONDS, size):
+        await asyncio.sleep(max(0.0, began + first / rate - time.monotonic()))
+        part = list(messages[first : first + size])
+        now = time.monotonic()
+        for one in part:
+            sent[_transaction_id(one)] = now
+        await out.send(part)
+
+
+def _transaction_id(message: Message) -> bytes:
+    start = message.value.index(b'"transaction_id":"') + 18
+    return message.value[start : message.value.index(b'"', start)]
+
+
+async def _arrivals(consumer: AIOKafkaConsumer, expected: int) -> dict[bytes, float]:
+    arrived: dict[bytes, float] = {}
+    while len(arrived) < expected:
+        fetched = await consumer.getmany(timeout_ms=1_000)
+        now = time.monotonic()
+        for records in fetched.values():
+            for one in records:
+                arrived.setdefault(one.key, now)
+    return arrived
+
+
+def main() -> None:
+    """Measure and write the section."""
+    found: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory(prefix="ringfence-stream-") as name:
+        folder = Path(name)
+        cache = Settings.load().services.cache
+        with KafkaService(folder / "kafka", cache=cache, quick=False, memory_mb=1_024) as kafka:
+            with stage("Prepare payments and model"):
+                prepared = prepare(folder, kafka.address)
+            with stage("Bare readers"):
+                found["aiokafka"] = asyncio.run(aiokafka_rate(prepared))
+                found["agent"] = asyncio.run(plain_agent_rate(prepared))
+            for workers in (1, 2):
+                with stage(f"{workers} worker(s), full topic"):
+                    runs = [asyncio.run(our_rate(prepared, workers)) for _ in range(3 if workers == 1 else 2)]
+                    found[f"workers_{workers}"] = sorted(runs, key=lambda run: run["rate"])[len(runs) // 2]
+            for rate in RATES:
+                with stage(f"Latency at {rate:,}/s"):
+                    found[f"latency_{rate}"] = asyncio.run(latency(prepared, rate))
+    found["load"] = os.getloadavg()[0]
+    write_result("stream_speed", found)
+    write_section("stream_speed", section(found))
+    print(section(found))
+
+
+def section(found: dict[str, Any]) -> str:
+    """The table."""
+    one, two = found["workers_1"], found["workers_2"]
+    agent, bare = found["agent"], found["aiokafka"]
+    lines = [
+        "## End to end on Kafka",
+        "",
+        f"{datetime.now(UTC):%Y-%m-%d}, `python -m benchmarks.stream_speed`, "
+        f"{machine('aiokafka', 'faust-streaming')}. Real Kafka, single-record messages, {LIVE:,} payments in "
+        f"{PARTITIONS} partitions; broker, workers, publisher and reader share the machine's cores.",
+        "",
+        "| from a full topic | records/s | times the plain agent | worker processor µs a record |",
+        "|---|---:|---:|---:|",
+        f"| aiokafka `getmany`, records forgotten | {bare:,.0f} | {bare / agent:.1f}× | – |",
+        f"| Faust agent that does nothing | {agent:,.0f} | 1.0× | – |",
+        f"| Ringfence, one worker, decisions on their topic | {one['rate']:,.0f} | {one['rate'] / agent:.1f}× "
+        f"| {one['processor_us']:.0f} |",
+        f"| Ringfence, two workers | {two['rate']:,.0f} | {two['rate'] / agent:.1f}× | {two['processor_us']:.0f} |",
+        "",
+        "| transactions/s offered | p50 ms | p99 ms | p99.9 ms | longest ms |",
+        "|---:|---:|---:|---:|---:|",
+    ]
+    for rate in RATES:
+        said = found[f"latency_{rate}"]
+        lines.append(
+            f"| {rate:,} | {said['p50']:.1f} | {said['p99']:.1f} | {said['p99.9']:.1f} | {said['most']:.1f} |"
+        )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(exit_status(main))
