@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from fraud.dead_letter import DeadLetter
 from fraud.door import admit
@@ -13,18 +12,10 @@ from fraud.tokens import Tokeniser
 from fraud.transaction import Transaction
 from stream.ledger import Entry, Kind, LabelMark
 
-__all__ = ["Admitted", "Known", "admit_labels", "admit_transactions", "refuse"]
+__all__ = ["Known", "admit_labels", "admit_transactions", "refuse"]
 
 Known = tuple[int, Label, Transaction]
 """Source offset of a label, the label, and the tokenised transaction that it is about."""
-
-
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """One entry, and a letter for each record of its range that was refused."""
-
-    entry: Entry
-    letters: list[DeadLetter]
 
 
 def refuse(topic: str, partition: int, offset: int, error: RecordError) -> DeadLetter:
@@ -34,8 +25,8 @@ def refuse(topic: str, partition: int, offset: int, error: RecordError) -> DeadL
 
 def admit_transactions(
     topic: str, partition: int, records: Sequence[tuple[int, bytes]], tokeniser: Tokeniser, currency: str
-) -> Admitted:
-    """Check and tokenise raw transactions (offset, JSON), ascending, at least one."""
+) -> Entry:
+    """Check and tokenise raw transactions (offset, JSON), ascending, at least one; letters for those refused."""
     offsets: list[int] = []
     transactions: list[Transaction] = []
     letters: list[DeadLetter] = []
@@ -47,7 +38,7 @@ def admit_transactions(
             offsets.append(offset)
             transactions.append(result)
     start, stop = records[0][0], records[-1][0] + 1
-    return Admitted(Entry("transactions", partition, start, stop, offsets, transactions), letters)
+    return Entry("transactions", partition, start, stop, offsets, transactions, letters=letters)
 
 
 def admit_labels(partition: int, start: int, stop: int, known: Sequence[Known]) -> Entry:

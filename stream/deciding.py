@@ -8,17 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fraud.decision import Decision
-from fraud.errors import Conflict, RingfenceError, ServiceError
+from fraud.errors import Conflict, RecordError, RingfenceError, ServiceError
 from fraud.record_reader import RecordReader
 from fraud.record_rows import DecidedTransaction
-from fraud.transaction import Transaction
 from stream.decision_port import Answer, DecisionPort, Payment
+from stream.repeats import is_same_content
 
 __all__ = ["Deciding"]
 
 log = logging.getLogger(__name__)
-
-_FIELDS = Transaction.__struct_fields__
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +95,9 @@ class Deciding:
         if not self._port.is_alone:
             # Another process may have sent the same id with other content a moment earlier.
             decided = [
-                one for one, answer in zip(new, submitted, strict=True) if isinstance(answer, Decision)
+                one
+                for one, answer in zip(new, submitted, strict=True)
+                if isinstance(answer, Decision | RecordError)
             ]
             known |= await self._on_record(decided)
         late = {one.own.transaction_id: answer for one, answer in zip(new, submitted, strict=True)}
@@ -118,16 +118,14 @@ class Deciding:
             kept, decision = found.get(transaction_id), decisions.get(transaction_id)
             if kept is None or decision is None:
                 continue
-            answers[transaction_id] = decision if _is_same(kept, payment.own) else _conflict(transaction_id)
+            answers[transaction_id] = (
+                decision if is_same_content(kept, payment.own) else _conflict(transaction_id)
+            )
         return answers
 
     def _read(self, ids: list[str]) -> tuple[dict[str, DecidedTransaction], Mapping[str, Decision]]:
         found = {one.transaction_id: one for one in self._record.transactions(ids)}
         return found, self._record.decisions(found) if found else {}
-
-
-def _is_same(kept: DecidedTransaction, own: Transaction) -> bool:
-    return all(getattr(kept, name) == getattr(own, name) for name in _FIELDS)
 
 
 def _conflict(transaction_id: str) -> Conflict:

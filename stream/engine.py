@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from fraud.dead_letter import DeadLetter
 from fraud.transaction import Transaction
 from graph.events import from_labels, from_transactions
 from models.scorer import Scorer
@@ -44,10 +45,14 @@ class Taken:
     position: int
     """Ledger offset of the next entry."""
     decided: list[Decided] = field(default_factory=list)
-    repeated: list[tuple[int, Transaction]] = field(default_factory=list)
-    """Partition and content of owned transactions that came again under an id already seen."""
+    repeated: list[tuple[int, int, Transaction]] = field(default_factory=list)
+    """Partition, offset and content of owned transactions that came again under an id already seen."""
+    letters: list[DeadLetter] = field(default_factory=list)
+    """Of refused records of the owned partitions."""
     settled: dict[Source, int] = field(default_factory=dict)
     """Of the owned partitions: source offset below which everything is now decided or refused."""
+    reached: dict[Source, int] = field(default_factory=dict)
+    """Of all partitions: source offset below which the ledger has told of everything by now."""
     events: int = 0
     """Events that moved the state, scored here or not."""
 
@@ -73,7 +78,7 @@ class Engine:
     def take(self, entries: Sequence[tuple[int, Entry]]) -> Taken:
         """Take in entries (ledger offset, entry) in their order."""
         runs = self.state.sift(entries)
-        taken = Taken(self.state.position)
+        taken = Taken(self.state.position, reached=dict(self.state.settled))
         for fresh in runs:
             taken.events += len(fresh.transactions)
             if fresh.labels:
@@ -94,9 +99,14 @@ class Engine:
     def _take_transactions(self, fresh: Fresh, taken: Taken) -> None:
         owned = self.owned
         taken.repeated += [
-            (partition, transaction)
+            (partition, offset, transaction)
             for partition, offset, transaction in fresh.repeated
             if partition in owned and offset >= owned[partition]
+        ]
+        taken.letters += [
+            letter
+            for partition, letter in fresh.letters
+            if partition in owned and letter.position >= owned[partition]
         ]
         if not fresh.transactions:
             return

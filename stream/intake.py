@@ -8,10 +8,9 @@ from collections.abc import Mapping, Sequence
 
 from aiokafka import AIOKafkaProducer
 
-from fraud.dead_letter import DeadLetter
 from fraud.settings import Settings
 from fraud.tokens import Tokeniser
-from stream.admission import Admitted, admit_transactions
+from stream.admission import admit_transactions
 from stream.broker import Topics
 from stream.ledger import Entry, Source, encode_entry
 
@@ -31,7 +30,6 @@ class Intake:
         self._currency = settings.currency
         self._most = settings.stream.in_flight
         self._next: dict[Source, int] = {}
-        self._letters: dict[Source, deque[DeadLetter]] = {}
         self._in_flight: dict[Source, deque[tuple[int, int]]] = {}
         self._waiting_rows = 0
         self._room = asyncio.Event()
@@ -40,7 +38,6 @@ class Intake:
     def own(self, settled: Mapping[Source, int]) -> None:
         """Take in these sources from now on, each from an offset; all that was under way is forgotten."""
         self._next = dict(settled)
-        self._letters = {source: deque() for source in settled}
         self._in_flight = {source: deque() for source in settled}
         self._waiting_rows = 0
         self._room.set()
@@ -64,11 +61,11 @@ class Intake:
                 return
             part = [one for one in records[first : first + ENTRY_ROWS] if one[0] >= begin]
             if part:
-                admitted = self.admit(partition, part)
-                self._note(source, admitted)
-                await self.append(admitted.entry)
+                entry = self.admit(partition, part)
+                self._note(source, entry)
+                await self.append(entry)
 
-    def admit(self, partition: int, records: Sequence[tuple[int, bytes]]) -> Admitted:
+    def admit(self, partition: int, records: Sequence[tuple[int, bytes]]) -> Entry:
         """What the door makes of records (offset, JSON) of a transactions partition, ascending, at least one."""
         return admit_transactions(
             self._topics.transactions, partition, records, self._tokeniser, self._currency
@@ -77,15 +74,6 @@ class Intake:
     async def append(self, entry: Entry) -> None:
         """Append an entry to the ledger; returns when all replicas have it."""
         await self._producer.send_and_wait(self._topics.ledger, encode_entry(entry))
-
-    def letters(self, settled: Mapping[Source, int]) -> list[DeadLetter]:
-        """Letters of the records below these offsets, to be recorded; each is given once."""
-        letters: list[DeadLetter] = []
-        for source, offset in settled.items():
-            refused = self._letters.get(source)
-            while refused and refused[0].position < offset:
-                letters.append(refused.popleft())
-        return letters
 
     def settle(self, settled: Mapping[Source, int]) -> None:
         """Note that everything below these offsets is in the record; makes room for more."""
@@ -96,10 +84,8 @@ class Intake:
         if self._waiting_rows < self._most:
             self._room.set()
 
-    def _note(self, source: Source, admitted: Admitted) -> None:
-        entry = admitted.entry
+    def _note(self, source: Source, entry: Entry) -> None:
         self._next[source] = entry.stop
-        self._letters[source].extend(admitted.letters)
         self._in_flight[source].append((entry.stop, entry.stop - entry.start))
         self._waiting_rows += entry.stop - entry.start
         if self._waiting_rows >= self._most:

@@ -13,6 +13,7 @@ from typing import Literal
 
 import msgspec
 
+from fraud.dead_letter import DeadLetter
 from fraud.errors import StoreError
 from fraud.transaction import Transaction
 
@@ -37,7 +38,11 @@ class _Row(Transaction, frozen=True, array_like=True, gc=False):
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """Events admitted from source offsets ``start`` up to ``stop``; what was refused left a gap in ``offsets``."""
+    """What came of the source offsets from ``start`` up to ``stop``: events, and letters where ``offsets`` has gaps.
+
+    Letters are in the ledger so that a record is refused or admitted once for all: a door that reads it again, after a
+    kill or a rebalance, may judge otherwise, since some rules look at the clock.
+    """
 
     kind: Kind
     partition: int
@@ -49,6 +54,8 @@ class Entry(msgspec.Struct, frozen=True):
     """Tokenised; of a label, the transaction that it is about."""
     labels: Sequence[LabelMark] = ()
     """One an event where ``kind`` is labels."""
+    letters: Sequence[DeadLetter] = ()
+    """Of refused transactions, ascending; refused labels go into the record at once."""
 
     @property
     def source(self) -> Source:
@@ -65,6 +72,7 @@ class _Wire(msgspec.Struct, array_like=True):
     offsets: list[int]
     rows: list[_Row]
     labels: list[LabelMark] = []
+    letters: list[DeadLetter] = []
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -76,7 +84,7 @@ def encode_entry(entry: Entry) -> bytes:
     """As a message of the ledger topic."""
     rows = [_astuple(one) for one in entry.transactions]
     head = (ENTRY_VERSION, entry.kind, entry.partition, entry.start, entry.stop)
-    return _encoder.encode((*head, entry.offsets, rows, entry.labels))
+    return _encoder.encode((*head, entry.offsets, rows, entry.labels, entry.letters))
 
 
 def decode_entry(message: bytes) -> Entry:
@@ -92,4 +100,6 @@ def decode_entry(message: bytes) -> Entry:
         ) from error
     if wire.version != ENTRY_VERSION:
         raise StoreError(f"ledger: entry of version {wire.version}, this release reads {ENTRY_VERSION}")
-    return Entry(wire.kind, wire.partition, wire.start, wire.stop, wire.offsets, wire.rows, wire.labels)
+    return Entry(
+        wire.kind, wire.partition, wire.start, wire.stop, wire.offsets, wire.rows, wire.labels, wire.letters
+    )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 from aiokafka import AIOKafkaProducer
@@ -13,23 +14,19 @@ from fraud.dead_letter import DeadLetter
 from fraud.decision import Decision
 from fraud.metrics import WorkerMetrics
 from fraud.record import Record
-from fraud.transaction import Transaction
 from models.thresholds import OUTCOMES
 from stream.broker import Topics
 from stream.engine import Taken
+from stream.ledger import Source
 from stream.messages import dead_letter_message, decision_message
 from stream.recording import Recorder
+from stream.repeats import Repeat, Repeats
 from stream.scored import ScoredMessage, encode_scored
 
 __all__ = ["Outlet"]
 
 Answer = tuple[int, Decision]
 """Partition of the decisions topic, and the decision."""
-
-PATIENCE = 5.0
-"""Seconds that a repeated transaction waits for its first decision, which another worker may be writing."""
-
-PAUSE = 0.1
 
 
 class Outlet:
@@ -52,27 +49,41 @@ class Outlet:
         self._producer = producer
         self._record = record
         self._recorder = recorder
+        self._repeats = Repeats(topics.transactions, record)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="record")
         self._written: dict[str, int] = {}
 
-    async def finish(self, taken: Taken, letters: Sequence[DeadLetter]) -> None:
-        """Bring out everything of one run of entries; ``letters`` are those of its source ranges."""
+    async def finish(self, taken: Taken) -> None:
+        """Bring out everything of one run of entries."""
         partitions = sorted(partition for kind, partition in taken.settled if kind == "transactions")
         if not partitions:
             return
         await self._tell_desk(taken, partitions)
         loop = asyncio.get_running_loop()
         with self._metrics.record_write_seconds.time():
-            answers = await loop.run_in_executor(self._thread, self._write, taken, partitions, list(letters))
+            answers = await loop.run_in_executor(self._thread, self._write, taken, partitions)
+        letters = taken.letters + await self._answer(answers, taken.repeated, taken.reached)
         self._count(taken, letters)
-        answers += await self._first_answers(taken.repeated)
         await self._publish(answers, letters)
 
-    async def answer_again(
-        self, repeated: Sequence[tuple[int, Transaction]], letters: Sequence[DeadLetter]
-    ) -> None:
+    async def answer_again(self, repeated: Sequence[Repeat], letters: Sequence[DeadLetter]) -> None:
         """Send decisions and letters that are on record once more: a crash may have come before they went out."""
-        await self._publish(await self._first_answers(repeated), letters)
+        answers: list[Answer] = []
+        await self._publish(answers, [*letters, *await self._answer(answers, repeated)])
+
+    async def _answer(
+        self,
+        answers: list[Answer],
+        repeated: Sequence[Repeat],
+        reached: Mapping[Source, int] | None = None,
+    ) -> list[DeadLetter]:
+        """Add the first decisions of transactions that came again; returns letters of those that have none."""
+        resolved = await self._repeats.resolve(repeated, reached)
+        answers += resolved.answers
+        if resolved.letters:
+            write = partial(self._record.write_batch, [], [], dead_letters=resolved.letters)
+            await asyncio.get_running_loop().run_in_executor(self._thread, write)
+        return resolved.letters
 
     async def _tell_desk(self, taken: Taken, partitions: list[int]) -> None:
         message = ScoredMessage(
@@ -92,10 +103,11 @@ class Outlet:
         self._metrics.repeated.inc(len(taken.repeated))
         self._metrics.refused(letters)
 
-    def _write(self, taken: Taken, partitions: list[int], letters: list[DeadLetter]) -> list[Answer]:
+    def _write(self, taken: Taken, partitions: list[int]) -> list[Answer]:
         positions = {f"{kind}-{partition}": offset for (kind, partition), offset in taken.settled.items()}
         stream = f"ledger-{partitions[0]}"
         answers: list[Answer] = []
+        letters = taken.letters
         for decided in taken.decided:
             is_last = decided is taken.decided[-1]
             decisions = self._recorder.write(
@@ -110,24 +122,6 @@ class Outlet:
             self._record.write_batch([], [], stream=stream, positions=positions, dead_letters=letters)
         self._written = positions
         return answers
-
-    async def _first_answers(self, repeated: Sequence[tuple[int, Transaction]]) -> list[Answer]:
-        """The decisions on record of transactions (partition, content) that came again."""
-        if not repeated:
-            return []
-        loop = asyncio.get_running_loop()
-        wanted = {transaction.transaction_id for _, transaction in repeated}
-        until = loop.time() + PATIENCE
-        while True:
-            known = await loop.run_in_executor(self._thread, self._record.decisions, wanted)
-            if len(known) == len(wanted) or loop.time() > until:
-                break
-            await asyncio.sleep(PAUSE)
-        return [
-            (partition, known[transaction.transaction_id])
-            for partition, transaction in repeated
-            if transaction.transaction_id in known
-        ]
 
     async def _publish(self, answers: Iterable[Answer], letters: Sequence[DeadLetter]) -> None:
         futures = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from fraud.dead_letter import DeadLetter
 from fraud.transaction import Transaction
 from graph.online import OnlineGraph
 from graph.seen import SeenIds
@@ -28,6 +29,8 @@ class Fresh:
     """What the labels say; empty for transactions."""
     repeated: list[tuple[int, int, Transaction]] = field(default_factory=list)
     """Partition, offset and content of transactions whose id had been seen: they move nothing."""
+    letters: list[tuple[int, DeadLetter]] = field(default_factory=list)
+    """Partition and letter of what was refused."""
 
 
 @dataclass(slots=True)
@@ -68,7 +71,7 @@ class LedgerState:
         new = self.seen.admit([one.transaction_id for one in fresh.transactions])
         if new.all():
             return fresh
-        kept = Fresh()
+        kept = Fresh(letters=fresh.letters)
         rows = zip(
             fresh.transactions, fresh.partitions, fresh.offsets, fresh.ledgers, new.tolist(), strict=True
         )
@@ -93,3 +96,4 @@ def _add(run: Fresh, ledger: int, entry: Entry, known: int) -> None:
     run.partitions += [entry.partition] * (len(entry.offsets) - first)
     run.ledgers += [ledger] * (len(entry.offsets) - first)
     run.labels += entry.labels[first:]
+    run.letters += [(entry.partition, letter) for letter in entry.letters if letter.position >= known]

@@ -117,9 +117,10 @@ class Worker:
         answered = self._answered.get(partition, 0)
         again = [one for one in records if answered <= one[0] < decided]
         if again:
-            admitted = self.intake.admit(partition, again)
-            repeated = [(partition, transaction) for transaction in admitted.entry.transactions]
-            await self.outlet.answer_again(repeated, admitted.letters)
+            entry = self.intake.admit(partition, again)
+            rows = zip(entry.offsets, entry.transactions, strict=True)
+            repeated = [(partition, offset, transaction) for offset, transaction in rows]
+            await self.outlet.answer_again(repeated, entry.letters)
         self._answered[partition] = max(answered, min(records[-1][0] + 1, decided))
         await self.intake.accept(partition, records)
 
@@ -251,7 +252,7 @@ class Worker:
     async def _finish(self) -> None:
         while True:
             taken = await self._queue.get()
-            await self.outlet.finish(taken, self.intake.letters(taken.settled))
+            await self.outlet.finish(taken)
             self.intake.settle(taken.settled)
             for (_, partition), offset in taken.settled.items():
                 if partition in self._settled:
