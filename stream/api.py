@@ -32,7 +32,7 @@ from stream.api_schema import describe
 from stream.deciding import Deciding
 from stream.decision_port import DecisionPort
 
-__all__ = ["command", "create_app", "mode_of", "open_parts", "serve"]
+__all__ = ["command", "create_app", "mode_of", "needs_key", "open_parts", "serve"]
 
 THREADS = 12
 """Readers of the record at once; the pool of its connections holds fifteen."""
@@ -100,9 +100,9 @@ async def serve(settings: Settings, listener: socket.socket, ready: Callable[[],
 
     Raises what keeps the service from starting.
     """
-    needs_key = _needs_key(settings, listener.getsockname()[0])
-    async with open_parts(settings, needs_key=needs_key) as parts:
-        server = _Server(create_app(parts, only_loopback=not needs_key), ready)
+    is_closed = needs_key(settings, listener.getsockname()[0])
+    async with open_parts(settings, needs_key=is_closed) as parts:
+        server = _Server(create_app(parts, only_loopback=not is_closed), ready)
         await server.serve(sockets=[listener])
 
 
@@ -121,7 +121,8 @@ def _port(settings: Settings, record: Record) -> AbstractAsyncContextManager[Dec
     return embedded_port(settings, record)
 
 
-def _needs_key(settings: Settings, host: str) -> bool:
+def needs_key(settings: Settings, host: str) -> bool:
+    """Whether callers need a key at an address to listen on: everywhere but in local mode on the loopback."""
     return settings.environment != "local" or settings.api.require_keys or host not in LOOPBACK
 
 

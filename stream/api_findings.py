@@ -14,7 +14,7 @@ from stream.api_keys import Scope
 from stream.api_parts import PartsOf, checked, json_answer
 from stream.api_problems import ProblemError
 from stream.api_schema import problems, result
-from stream.ring_list import list_rings
+from stream.ring_list import CURSOR, list_rings
 
 __all__ = ["router"]
 
@@ -35,7 +35,7 @@ async def rings(
     parts: PartsOf,
     caller: MayRead,
     limit: Limit = 100,
-    cursor: Annotated[str | None, Query(max_length=200, description="`next` of the page before")] = None,
+    cursor: Annotated[str | None, Query(pattern=CURSOR, description="`next` of the page before")] = None,
 ) -> Response:
     """A page of rings."""
     return json_answer(await asyncio.to_thread(list_rings, parts.record.engine, limit, cursor))

@@ -25,8 +25,8 @@ __all__ = ["GraphDoor"]
 Result = TypeVar("Result")
 
 THREADS = 4
-PAUSE = 10.0
-"""Seconds after a failure before opening is tried again."""
+PAUSE = 5.0
+"""Seconds after a failure before the store is asked again."""
 
 CLOSING_SECONDS = 2.0
 
@@ -52,27 +52,31 @@ class GraphDoor:
     async def ask(self, question: Callable[[GraphStore], Result]) -> Result:
         """The answer of the store; raises StoreUnavailable while it cannot be asked."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, lambda: question(self._open()))
+        return await loop.run_in_executor(self._threads, self._ask, question)
 
     def close(self) -> None:
         """Leave the store; an embedded one ends when nobody else uses it."""
         self._threads.shutdown(cancel_futures=True)
         self._stack.close()
 
-    def _open(self) -> GraphStore:
-        with self._lock:
-            if self._store is None:
-                self._store = self._try_to_open()
-            return self._store
-
-    def _try_to_open(self) -> GraphStore:
+    def _ask(self, question: Callable[[GraphStore], Result]) -> Result:
+        # Each try at a store that is down takes seconds, and there are few threads to wait in.
         if time.monotonic() - self._failed_at < PAUSE:
             raise StoreUnavailable(self._reason)
         try:
-            store = self._stack.enter_context(open_graph_store(self._settings))
-        except ServiceError as error:
+            return question(self._open())
+        except (ServiceError, StoreUnavailable) as error:
             self._failed_at, self._reason = time.monotonic(), str(error)
             raise StoreUnavailable(self._reason) from error
+
+    def _open(self) -> GraphStore:
+        with self._lock:
+            if self._store is None:
+                self._store = self._opened()
+            return self._store
+
+    def _opened(self) -> GraphStore:
+        store = self._stack.enter_context(open_graph_store(self._settings))
         if self._follow:
             behind = WriteBehind(self._record, store).start()
             self._stack.callback(behind.close, CLOSING_SECONDS)

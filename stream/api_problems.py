@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from http import HTTPStatus
 
 import msgspec
 from fastapi import FastAPI, Request, Response
@@ -16,6 +15,42 @@ __all__ = ["MEDIA_TYPE", "Problem", "ProblemError", "add_handlers", "answer", "p
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = "1"
+
+TITLES = {
+    "no-key": "No good key",
+    "no-scope": "The key may not do this",
+    "not-found": "Not there",
+    "method": "Method not known here",
+    "other-content": "The id stands for other content",
+    "too-large": "Body too large",
+    "media-type": "Not JSON",
+    "other-host": "Another host was meant",
+    "refused-record": "The record breaks a rule",
+    "bad-parameter": "A parameter breaks a rule",
+    "too-many": "Too many requests",
+    "fault": "A fault of the service",
+    "unavailable": "A part behind the service cannot be reached",
+    "too-slow": "Not done in time",
+    "other": "The request cannot be answered",
+}
+"""What each kind of problem is called; the kinds are for good, programs tell problems apart by them."""
+
+KINDS = {
+    401: "no-key",
+    403: "no-scope",
+    404: "not-found",
+    405: "method",
+    409: "other-content",
+    413: "too-large",
+    415: "media-type",
+    421: "other-host",
+    422: "refused-record",
+    429: "too-many",
+    500: "fault",
+    503: "unavailable",
+    504: "too-slow",
+}
+"""The usual kind of a status."""
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -42,9 +77,8 @@ class ProblemError(Exception):
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
-        phrase = HTTPStatus(status).phrase
-        slug = kind or phrase.lower().replace(" ", "-")
-        self.problem = Problem(f"urn:ringfence:problem:{slug}", phrase, status, detail, field)
+        kind = kind or KINDS.get(status, "other")
+        self.problem = Problem(f"urn:ringfence:problem:{kind}", TITLES[kind], status, detail, field)
         self.headers = dict(headers or {})
 
 
@@ -52,9 +86,9 @@ def problem_of(error: RingfenceError) -> ProblemError:
     """What an error of ours means to a caller."""
     match error:
         case RecordError():
-            return ProblemError(422, str(error), kind="refused-record", field=error.field)
+            return ProblemError(422, str(error), field=error.field)
         case Conflict():
-            return ProblemError(409, str(error), kind="other-content")
+            return ProblemError(409, str(error))
         case InputError():
             return ProblemError(422, str(error))
         case StoreUnavailable() | ServiceError():

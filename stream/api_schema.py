@@ -59,7 +59,7 @@ TRANSACTION: dict[str, Any] = {
         {"required": ["counterparty_id"], "properties": {"counterparty_id": _TEXT}},
     ],
     "properties": {
-        "schema_version": {"const": 1},
+        "schema_version": {"enum": [1, "1", None]},
         "transaction_id": {**_TEXT, "description": "Stands for this content for good."},
         "event_time": _TIME,
         "account_id": {**_TEXT, "description": "The payer."},
@@ -108,7 +108,7 @@ LABEL: dict[str, Any] = {
         "schema_version": {"const": 1},
         "transaction_id": _TEXT,
         "is_fraud": {"enum": [True, False, 0, 1]},
-        "label_time": {"type": ["string", "null"], "format": "date-time"},
+        "label_time": {"oneOf": [_TIME, {"type": "null"}, {"const": ""}]},
         "source": {**_OPTIONAL, "description": "Who reports it, such as chargeback or investigator."},
         "transaction": {"oneOf": [{"type": "null"}, {"$ref": REFERENCE.format(name="Transaction")}]},
     },
@@ -144,7 +144,7 @@ _EXAMPLES: Mapping[str, object] = {
     "Pending": Pending("pay-20260301-0001", "/v1/decisions/pay-20260301-0001"),
     "Problem": Problem(
         "urn:ringfence:problem:refused-record",
-        "Unprocessable Content",
+        "The record breaks a rule",
         422,
         "amount: 0 lies outside 0 (exclusive) to 1e+12",
         "amount",

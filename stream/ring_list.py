@@ -12,9 +12,11 @@ from fraud.errors import RecordError
 from fraud.record_tables import EPOCH, Instant, ring_members, rings
 from stream.api_answers import RingList, RingSummary
 
-__all__ = ["list_rings"]
+__all__ = ["CURSOR", "list_rings"]
 
-_CURSOR = re.compile(r"(-?\d{1,18})~([!-~]{1,128})")
+CURSOR = r"^(-?[0-9]{1,16})~([!-~]{1,128})$"
+"""Microseconds, and the id of a ring: the last one of a page."""
+
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -40,11 +42,7 @@ def list_rings(engine: Engine, limit: int, cursor: str | None = None) -> RingLis
 
 
 def _read(cursor: str) -> tuple[object, object]:
-    form = _CURSOR.fullmatch(cursor)
+    form = re.fullmatch(CURSOR, cursor)
     if form is None:
         raise RecordError("cursor", "is none that a page of rings named; leave it out to begin at the front")
-    try:
-        seen = EPOCH + int(form[1]) * _MICROSECOND
-    except OverflowError:
-        raise RecordError("cursor", "lies outside the calendar") from None
-    return type_coerce(seen, Instant), form[2]
+    return type_coerce(EPOCH + int(form[1]) * _MICROSECOND, Instant), form[2]
