@@ -89,6 +89,7 @@ class WorkerMetrics(_Family):
         self.snapshot_seconds = self._histogram(
             "snapshot", "Writing a snapshot of the state, in the background", MINUTES
         )
+        self.snapshots_failed = self._counter("snapshots_failed", "Snapshots that could not be written")
         self.restore_seconds = self._histogram("restore", "Reading a snapshot back into memory", MINUTES)
         self.last_snapshot = self._gauge(
             "last_snapshot_timestamp_seconds", "When a snapshot was last written, or this worker started"

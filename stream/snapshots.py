@@ -91,11 +91,16 @@ class Snapshots:
 
         Raises StoreError where it cannot be written; those already there then stay.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with self._only_saver() as alone:
-            if alone and state.position not in self.positions():
-                self._write(state)
-                self._prune()
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with self._only_saver() as alone:
+                if alone and state.position not in self.positions():
+                    self._write(state)
+                    self._prune()
+        except OSError as error:
+            raise StoreError(
+                f"{self.folder}: the state cannot be saved ({error.strerror or error})"
+            ) from error
 
     def save_in_background(self, state: LedgerState) -> Saving:
         """Begin a snapshot of the state as it is now; the caller goes on changing the state at once.
@@ -110,7 +115,7 @@ class Snapshots:
         try:
             self.save(state)
             status = 0
-        except (StoreError, InputError, OSError) as error:
+        except (StoreError, InputError) as error:
             print(f"ringfence: snapshot at ledger {state.position}: {error}", file=sys.stderr)
         finally:
             os._exit(status)
@@ -159,7 +164,8 @@ class Snapshots:
                 horizon=state.seen.horizon,
                 seen_sha256=_sha256(aside / SEEN),
             )
-            (aside / MANIFEST).write_bytes(msgspec.json.encode(manifest))
+            body = msgspec.json.encode(manifest)
+            (aside / MANIFEST).write_bytes(body + _closing(body))
 
     def _prune(self) -> None:
         sweep(self.folder)
@@ -170,10 +176,15 @@ class Snapshots:
         return self.folder / f"{position:020d}"
 
     def _manifest(self, position: int) -> _Manifest:
+        path = self._path(position) / MANIFEST
         try:
-            manifest = msgspec.json.decode((self._path(position) / MANIFEST).read_bytes(), type=_Manifest)
+            content = path.read_bytes()
+            body = content[: content.find(b"\n")]
+            if content != body + _closing(body):
+                raise StoreError(f"{path}: damaged")
+            manifest = msgspec.json.decode(body, type=_Manifest)
         except (OSError, msgspec.DecodeError) as error:
-            raise StoreError(f"{self._path(position)}: unreadable manifest ({error})") from error
+            raise StoreError(f"{path}: unreadable ({error})") from error
         if manifest.format != FORMAT:
             raise StoreError(f"format {manifest.format}, this release reads {FORMAT}")
         return manifest
@@ -196,6 +207,11 @@ class Snapshots:
 def _is_before(manifest: _Manifest, undecided: Mapping[Source, int]) -> bool:
     settled = {(kind, partition): offset for kind, partition, offset in manifest.settled}
     return all(settled.get(source, 0) <= offset for source, offset in undecided.items())
+
+
+def _closing(body: bytes) -> bytes:
+    """What follows the body of a manifest, so that a changed byte shows; graph and ids have sums of their own."""
+    return b"\n" + hashlib.sha256(body).hexdigest().encode() + b"\n"
 
 
 def _sha256(path: Path) -> str:

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TypeVar, TypeVarTuple
 
-from fraud.errors import StoreError
+from fraud.errors import InputError, StoreError
 from fraud.metrics import WorkerMetrics
 from fraud.record import Record
 from fraud.settings import Settings
@@ -277,16 +277,27 @@ class Worker:
             if self._saving.wait():
                 self.metrics.snapshot_seconds.observe(time.monotonic() - self._saved_at)
                 self.metrics.last_snapshot.set_to_current_time()
+            else:
+                self.metrics.snapshots_failed.inc()
             self._saving = None
         late = time.monotonic() - self._saved_at > stream.snapshot_seconds
         if self._events_since_save and (late or self._events_since_save >= stream.snapshot_events):
-            self._saving = await self._in_engine_thread(self.snapshots.save_in_background, engine.state)
             self._saved_at, self._events_since_save = time.monotonic(), 0
+            try:
+                self._saving = await self._in_engine_thread(self.snapshots.save_in_background, engine.state)
+            except OSError as error:
+                log.error("no snapshot can be begun now: %s", error)
+                self.metrics.snapshots_failed.inc()
 
     def _save_last(self, engine: Engine) -> None:
         if self._saving is not None:
             self._saving.wait()
-        self.snapshots.save(engine.state)
+        if not engine.state.position:
+            return
+        try:
+            self.snapshots.save(engine.state)
+        except (StoreError, InputError) as error:
+            log.error("the state is not saved, the next start replays more of the ledger: %s", error)
 
     async def _in_engine_thread(
         self, function: Callable[[*Arguments], Result], *arguments: *Arguments
