@@ -22,28 +22,40 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from aiokafka import TopicPartition
-from sqlalchemy import Table, func, select
 
 from fraud import record_tables
 from fraud.alert import Alert
+from fraud.errors import StoreUnavailable
 from fraud.record import Record
 from fraud.settings import Settings
+from graph.opening import open_graph_store
 from graph.seen import SeenIds
 from models.scorer import Scorer
 from models.training import online_graph
 from stream.audit import Audit, audit
 from stream.broker import Topics, tail
 from stream.desk import RingDesk
+from stream.desk_follower import desk_position
 from stream.engine import Engine
 from stream.follower import LedgerFollower, decode_all
 from stream.publish import Message, publisher
 from stream.snapshots import Snapshots
 from stream.state import LedgerState
 
-__all__ = ["Drill", "Findings", "Killable", "Plug"]
+__all__ = [
+    "Drill",
+    "Findings",
+    "Killable",
+    "Plug",
+    "environment",
+    "graph_totals",
+    "judge",
+    "with_bad_records",
+]
 
 FULL_SPEED = 2_048
 PATIENCE = 600.0
+SETTLE_SECONDS = 300.0
 MOST_FAULTS = 5
 
 
@@ -78,6 +90,8 @@ class Findings:
     repeated_messages: int = 0
     """Decisions that were sent to their topic more than once, always with the same content."""
     alerts: int = 0
+    ended: int = 0
+    """Processes that ended by themselves and were started again."""
 
 
 class Drill:
@@ -133,8 +147,18 @@ class Drill:
                 process.kill()
                 process.wait()
 
-    async def run(self, portions: Iterator[list[Message]], expected: int, plugs: Sequence[Plug]) -> Findings:
-        """Publish at full speed and pull the plugs as decisions come in, until ``expected`` records are settled."""
+    async def run(
+        self,
+        portions: Iterator[list[Message]],
+        expected: int,
+        plugs: Sequence[Plug],
+        *,
+        may_end: bool = False,
+    ) -> Findings:
+        """Publish at full speed and pull the plugs as decisions come in, until ``expected`` records are settled.
+
+        ``may_end``: a process that gives up for a planted fault is only started again, and counted.
+        """
         found = Findings()
         began = time.monotonic()
         record = Record.open(self.settings.database_url.get_secret_value())
@@ -151,7 +175,7 @@ class Drill:
                     publishing.result()
                     if settled >= expected and not waiting:
                         break
-                self._start_the_ended(found)
+                self._start_the_ended(found, may_end)
                 if time.monotonic() - began > PATIENCE + expected / 1_000:
                     found.faults.append(f"stalled at {settled:,} of {expected:,} records")
                     break
@@ -161,20 +185,61 @@ class Drill:
         found.seconds = time.monotonic() - began
         return found
 
-    def _start_the_ended(self, found: Findings) -> None:
-        """A process that ended by itself is a fault, and started again as a supervisor would."""
+    def _start_the_ended(self, found: Findings, may_end: bool) -> None:
+        """Start again what ended by itself, as a supervisor would; it is a fault where it should not have."""
         for name, process in list(self.processes.items()):
             if process.poll() is not None:
-                found.faults.append(f"{name} ended by itself with status {process.returncode}")
+                found.ended += 1
+                if not may_end:
+                    found.faults.append(f"{name} ended by itself with status {process.returncode}")
                 self.start_graph_writer() if name == "graph" else self.start_worker(name)
         if len(found.faults) > MOST_FAULTS:
             raise RuntimeError("; ".join(found.faults))
+
+    async def settle(self, found: Findings) -> None:
+        """Wait until the ring desk has seen the whole ledger, and the graph store the whole record; then stop all."""
+        record = Record.open(self.settings.database_url.get_secret_value())
+        until = time.monotonic() + SETTLE_SECONDS
+        try:
+            while time.monotonic() < until:
+                told = await asyncio.to_thread(desk_position, record) >= await _ledger_end(self.settings)
+                drawn = "graph" not in self.processes or await asyncio.to_thread(self._graph_is_whole, record)
+                if told and drawn:
+                    break
+                await asyncio.sleep(0.5)
+            else:
+                found.faults.append("the ring desk or the graph store did not catch up")
+        finally:
+            record.close()
+        await asyncio.to_thread(self.stop)
+
+    def _graph_is_whole(self, record: Record) -> bool:
+        try:
+            with open_graph_store(self.settings) as store:
+                return record.waiting(store.positions()) == 0
+        except StoreUnavailable:
+            return False
 
     async def _publish(self, portions: Iterator[list[Message]]) -> None:
         async with publisher(self.settings) as out:
             for portion in portions:
                 for first in range(0, len(portion), FULL_SPEED):
                     await asyncio.gather(*await out.send(portion[first : first + FULL_SPEED]))
+
+
+async def _ledger_end(settings: Settings) -> int:
+    follower = LedgerFollower(settings)
+    await follower.start()
+    try:
+        return await follower.end()
+    finally:
+        await follower.stop()
+
+
+def graph_totals(settings: Settings) -> dict[str, tuple[int, int, float]]:
+    """By type of relationship what the graph store holds: relationships, transactions, money."""
+    with open_graph_store(settings) as store:
+        return store.totals()
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -222,11 +287,6 @@ def _settled(record: Record) -> int:
     return sum(offset for source, offset in record.positions().items() if source.startswith("transactions-"))
 
 
-def _count(record: Record, table: Table) -> int:
-    with record.engine.connect() as connection:
-        return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
-
-
 async def judge(settings: Settings, ids: set[str], bad: int, found: Findings) -> Findings:
     """Compare everything that was kept with an uninterrupted replay of the ledger."""
     record = Record.open(settings.database_url.get_secret_value())
@@ -249,13 +309,13 @@ def _judge_decisions(said: Audit, ids: set[str], record: Record, found: Findings
     for what, some in (("differ", said.different), ("missing", said.missing)):
         if some:
             found.faults.append(f"{len(some):,} decisions {what}, such as {some[0]}")
-    decisions = _count(record, record_tables.decisions)
+    decisions = record.count(record_tables.decisions)
     if decisions != len(ids):
         found.faults.append(f"{decisions:,} decisions for {len(ids):,} transactions")
 
 
 def _judge_dead_letters(record: Record, bad: int, found: Findings) -> None:
-    found.refused = _count(record, record_tables.dead_letters)
+    found.refused = record.count(record_tables.dead_letters)
     if found.refused != bad:
         found.faults.append(f"{found.refused:,} dead letters for {bad:,} malformed records")
 
@@ -266,7 +326,7 @@ async def _judge_alerts(settings: Settings, scorer: Scorer, record: Record, foun
     found.alerts = len(handed_over)
     if record.unsent_alerts():
         found.faults.append("alerts were left unsent")
-    kept = _count(record, record_tables.alert_outbox)
+    kept = record.count(record_tables.alert_outbox)
     if not kept == len(handed_over) == len(expected):
         found.faults.append(
             f"{kept:,} alert states on record, {len(handed_over):,} handed over, {len(expected):,} expected"
