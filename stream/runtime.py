@@ -18,6 +18,7 @@ from stream.broker import Topics
 from stream.desk_follower import DeskFollower
 from stream.home_lock import HomeLock
 from stream.label_intake import LabelIntake
+from stream.rehearsal import rehearse
 from stream.scored import ScoredMessage
 from stream.worker import Worker
 from stream.worker_gauges import expose
@@ -44,6 +45,7 @@ class Runtime:
         self._serve_metrics()
         self._home = HomeLock(settings.home, "workers")
         scorer = await asyncio.to_thread(Scorer.load, settings.stream.model or settings.home / "model")
+        await asyncio.to_thread(rehearse, settings, scorer)
         self._record = await asyncio.to_thread(Record.open, settings.database_url.get_secret_value())
         worker = Worker(settings, scorer, self._record, self.metrics)
         await worker.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated
 
 import typer
@@ -25,7 +26,7 @@ def command(
     from stream.app import create_app
 
     app = create_app(settings)
-    worker = app.Worker(
-        loglevel=(log_level or settings.log_level).upper(), redirect_stdouts=False, logging_config=None
-    )
+    # Faust's own log set-up would take the form of the settings away.
+    logging.getLogger().setLevel((log_level or settings.log_level).upper())
+    worker = app.Worker(override_logging=False, redirect_stdouts=False)
     worker.execute_from_commandline()
