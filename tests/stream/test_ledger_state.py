@@ -53,7 +53,7 @@ def copy_of(state: LedgerState) -> LedgerState:
     return copy.deepcopy(state)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(logs(), SIZES, st.data())
 def test_any_cut_and_any_replay_gives_the_same_state(
     logged: tuple[Records, list[Placed]], sizes: list[int], data: st.DataObject
@@ -75,7 +75,7 @@ def test_any_cut_and_any_replay_gives_the_same_state(
     assert_equal(restored, whole)
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(logs(), SIZES)
 def test_every_transaction_moves_the_state_once(
     logged: tuple[Records, list[Placed]], sizes: list[int]
@@ -106,7 +106,7 @@ def test_every_transaction_moves_the_state_once(
     assert {source: at for source, at in state.settled.items() if source[0] == "transactions"} == settled
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(logs(), SIZES)
 def test_every_label_counts_once(logged: tuple[Records, list[Placed]], sizes: list[int]) -> None:
     _, log = logged
