@@ -10,7 +10,8 @@ import json
 import logging
 import threading
 from collections import Counter as Count
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
@@ -22,9 +23,10 @@ from fraud import __version__
 from fraud.dead_letter import DeadLetter
 from fraud.decision import Outcome
 from fraud.errors import ServiceError
+from fraud.settings import StreamSettings
 from fraud.transaction import Transaction
 
-__all__ = ["GraphMetrics", "MetricsServer", "WorkerMetrics"]
+__all__ = ["GraphMetrics", "MetricsServer", "WorkerMetrics", "serving"]
 
 log = logging.getLogger(__name__)
 
@@ -132,9 +134,24 @@ class GraphMetrics(_Family):
             "graph_lag", "Transactions in the record that the graph store does not hold yet"
         )
         self.failing = self._gauge("graph_failing", "1 while the graph store takes nothing, else 0")
-        self.removed = self._counter(
-            "graph_sweeps", "Times that old history was removed from the graph store"
-        )
+        self.sweeps = self._counter("graph_sweeps", "Times that old history was removed from the graph store")
+
+
+@contextmanager
+def serving(
+    settings: StreamSettings, registry: CollectorRegistry, *, failed: Probe, waiting: Probe | None = None
+) -> Iterator[None]:
+    """Answers on the port of the settings while the context lasts; port 0 is none."""
+    if not settings.metrics_port:
+        yield
+        return
+    server = MetricsServer(
+        settings.metrics_host, settings.metrics_port, registry, failed=failed, waiting=waiting
+    ).start()
+    try:
+        yield
+    finally:
+        server.close()
 
 
 class MetricsServer:

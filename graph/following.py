@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from types import FrameType
 
-from fraud.errors import RingfenceError, StoreUnavailable
+from fraud.errors import RingfenceError, StoreError, StoreUnavailable
+from fraud.metrics import GraphMetrics
 from fraud.record_reader import RecordReader
 from fraud.settings import GraphSettings
 from graph.kept import Kept
@@ -57,6 +58,12 @@ class Follower:
         self.settings = settings
         self.stop = stop
         self.behind = WriteBehind(record, store, keep=Kept.of(settings))
+        self.metrics = GraphMetrics()
+
+    def fault(self) -> str | None:
+        """Why the process is to be started anew; None while it follows."""
+        ended = self.behind.has_ended and not self.stop.is_set()
+        return "the graph writer has ended; its log says why" if ended else None
 
     def catch_up(self) -> None:
         """Add all that is in the record, then return.
@@ -92,7 +99,11 @@ class Follower:
     def _tell_progress(self) -> None:
         last: tuple[int, str | None] | None = None
         while not self.stop.wait(PROGRESS_SECONDS):
+            if fault := self.fault():
+                raise StoreError(fault)
             now = (self.behind.lag(), self.behind.failure)
+            self.metrics.lag.set(now[0])
+            self.metrics.failing.set(now[1] is not None)
             if now != last:
                 log.info(
                     "graph: %d transactions behind the record%s", now[0], f" ({now[1]})" if now[1] else ""
@@ -121,4 +132,5 @@ class Follower:
             passing_before=self.behind.keep.window_begins(now),
             go_on=lambda: not self.stop.is_set(),
         )
+        self.metrics.sweeps.inc()
         log.info("graph: retention removed %s", removed)

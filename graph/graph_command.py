@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from fraud.errors import InputError
+from fraud.metrics import serving
 from fraud.record import Record
 from fraud.settings import GraphSettings, Settings
 from graph.following import Follower, stopping
@@ -67,7 +68,11 @@ def command(
 def _follow(record: Record, store: GraphStore, settings: Settings, once: bool) -> None:
     with stopping() as stop:
         follower = Follower(record, store, settings.graph, stop)
-        follower.catch_up() if once else follower.run()
+        if once:
+            follower.catch_up()
+            return
+        with serving(settings.stream, follower.metrics.registry, failed=follower.fault):
+            follower.run()
 
 
 def _retain(

@@ -74,6 +74,11 @@ class WriteBehind:
         self._thread.start()
         return self
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the thread is at its end: asked to stop, or through a fault of ours."""
+        return self._ended
+
     def notify(self) -> int:
         """Say that the record has grown; the number of the look at it that is asked for."""
         with self._looks:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from faust.types import TP, EventT
 
 from fraud.errors import StoreError
-from fraud.metrics import MetricsServer, WorkerMetrics
+from fraud.metrics import WorkerMetrics, serving
 from fraud.record import Record
 from fraud.settings import Settings
 from fraud.tokens import Tokeniser
@@ -37,7 +38,7 @@ class Runtime:
         self._rebalances = 0
         self._worker: Worker | None = None
         self.metrics = WorkerMetrics()
-        self._server: MetricsServer | None = None
+        self._server = ExitStack()
 
     async def start(self) -> None:
         """Load model and record and connect to the broker; raises what keeps the worker from starting."""
@@ -54,15 +55,14 @@ class Runtime:
         self._worker = worker
 
     def _serve_metrics(self) -> None:
-        stream = self.settings.stream
-        if stream.metrics_port and self._server is None:
-            self._server = MetricsServer(
-                stream.metrics_host,
-                stream.metrics_port,
+        self._server.enter_context(
+            serving(
+                self.settings.stream,
                 self.metrics.registry,
                 failed=self._failure,
                 waiting=self._not_ready,
-            ).start()
+            )
+        )
 
     def _failure(self) -> str | None:
         failed = self._worker is not None and self._worker.failure.done()
@@ -146,6 +146,4 @@ class Runtime:
             await self._worker.stop()
             await asyncio.to_thread(self._record.close)
             self._home.release()
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        self._server.close()
