@@ -148,7 +148,9 @@ def cypher(name: str) -> str:
 
 def rows(work: ManagedTransaction, query: str, **parameters: Any) -> list[Row]:
     """What a query of ``graph/cypher`` finds."""
-    return [record.data() for record in work.run(cypher(query), parameters)]
+    found = work.run(cypher(query), parameters)
+    # Not ``data``: it walks through every list again, which costs more than all else here.
+    return [dict(record.items()) for record in found]  # type: ignore[no-untyped-call]
 
 
 def _plain(uri: str) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
 from neo4j import ManagedTransaction
 
 from fraud.errors import StoreError
 from fraud.ring import NodeKind
 from graph.connection import rows
-from graph.portion import Row, from_micros
+from graph.portion import from_micros
 from graph.subgraph import GraphEdge, GraphNode, NodeKey, Subgraph
 
 __all__ = ["nodes_around", "ring_members", "ring_with_ties"]
@@ -25,6 +26,9 @@ MOST_LOOKED_THROUGH = 250
 """Relationships looked through at one account for those that end at a member; beyond it members are asked for one
 by one, which costs a lookup each but does not grow with the account."""
 
+LEAST_FOLLOWED = 4
+"""Relationships followed at a node of even the widest frontier."""
+
 Edges = dict[tuple[NodeKey, NodeKey, str], GraphEdge]
 
 
@@ -37,17 +41,22 @@ def nodes_around(
     limit: int,
     roles: dict[NodeKey, str] | None = None,
 ) -> Subgraph:
-    """Nodes at most ``hops`` from the starts, ``limit`` at most, at each ``fan_out`` relationships followed."""
+    """Nodes at most ``hops`` from the starts, ``limit`` at most, at each ``fan_out`` relationships followed at most."""
     seen = dict.fromkeys(starts)  # a dict keeps the order of discovery
     edges: Edges = {}
     cut: set[NodeKey] = set()
     frontier = list(starts)
     for _ in range(hops):
-        found, full = _step(work, frontier, fan_out)
+        room = limit - len(seen)
+        if not frontier or room <= 0:
+            break
+        # What would not be shown in any case is not fetched: of a wide frontier, twice the room there is.
+        follow = min(fan_out, max(2 * room // len(frontier), LEAST_FOLLOWED))
+        found, full = _step(work, frontier, follow)
         edges |= found
         cut |= full
         reached = dict.fromkeys(key for edge in found for key in edge[:2])
-        frontier = [key for key in reached if key not in seen][: limit - len(seen)]
+        frontier = [key for key in reached if key not in seen][:room]
         seen.update(dict.fromkeys(frontier))
     nodes = _nodes(work, list(seen), roles or {})
     known = {node.key for node in nodes}
@@ -63,76 +72,77 @@ def ring_members(work: ManagedTransaction, ring_id: str, limit: int) -> dict[Nod
 def ring_with_ties(work: ManagedTransaction, ring_id: str, limit: int) -> Subgraph:
     """A ring's members and the relationships among them."""
     roles = ring_members(work, ring_id, limit)
-    accounts = [key.node_id for key in roles if key.kind is NodeKind.ACCOUNT]
+    if not roles:
+        return Subgraph((), ())
+    by_kind = _by_kind(roles)
     members = [key.node_id for key in roles]
     hubs = []
     edges: Edges = {}
-    for row in rows(work, "ring_ties", accounts=accounts, members=members, most=MOST_LOOKED_THROUGH):
+    found = rows(work, "ring_ties", payers=by_kind["accounts"], members=members, most=MOST_LOOKED_THROUGH)
+    for row in found:
         if row["seen"] == MOST_LOOKED_THROUGH:
             hubs.append(row["account"])
-        else:
-            edges |= _by_ends(row["ties"])
-    for kind in NodeKind if hubs else ():
-        ids = [key.node_id for key in roles if key.kind is kind]
-        edges |= _by_ends(rows(work, f"ties_to_{kind.value}s", accounts=hubs, ids=ids))
-    return Subgraph(tuple(_nodes(work, list(roles), roles)), _among(edges, roles.keys()))
+            continue
+        source = NodeKey(NodeKind.ACCOUNT, row["account"])
+        for label, node_id, *values in row["ties"]:
+            _add(edges, source, NodeKey(KINDS[label], node_id), values)
+    for row in rows(work, "ties_of_hubs", payers=hubs, **by_kind) if hubs else ():
+        for account, node_id, *values in row["found"]:
+            _add(edges, NodeKey(NodeKind.ACCOUNT, account), NodeKey(KINDS[row["label"]], node_id), values)
+    return Subgraph(tuple(_nodes(work, list(roles), roles)), _among(edges, roles))
+
+
+def _by_kind(keys: Iterable[NodeKey]) -> dict[str, list[str]]:
+    """Ids by the parameters of the queries that take nodes of all kinds."""
+    found: dict[str, list[str]] = {f"{kind.value}s": [] for kind in NodeKind}
+    for key in keys:
+        found[f"{key.kind.value}s"].append(key.node_id)
+    return found
 
 
 def _step(work: ManagedTransaction, frontier: Sequence[NodeKey], fan_out: int) -> tuple[Edges, set[NodeKey]]:
     """Relationships of the nodes, and which nodes have at least ``fan_out``."""
     edges: Edges = {}
     full: set[NodeKey] = set()
-    for kind in NodeKind:
-        ids = [key.node_id for key in frontier if key.kind is kind]
-        if not ids:
-            continue
-        for row in rows(work, f"neighbours_of_{kind.value}s", ids=ids, fan_out=fan_out):
-            edges |= _by_ends(row["ties"])
-            if len(row["ties"]) >= fan_out:
-                full.add(NodeKey(kind, row["id"]))
+    for row in rows(work, "neighbours", fan_out=fan_out, **_by_kind(frontier)):
+        kind = KINDS[row["label"]]
+        for node_id, ties in row["found"]:
+            key = NodeKey(kind, node_id)
+            for is_source, label, other_id, *values in ties:
+                other = NodeKey(KINDS[label], other_id)
+                _add(edges, *((key, other) if is_source else (other, key)), values)
+            if len(ties) >= fan_out:
+                full.add(key)
     return edges, full
 
 
 def _nodes(work: ManagedTransaction, keys: Sequence[NodeKey], roles: dict[NodeKey, str]) -> list[GraphNode]:
     found: dict[NodeKey, GraphNode] = {}
-    for kind in NodeKind:
-        ids = [key.node_id for key in keys if key.kind is kind]
-        for row in rows(work, f"{kind.value}s", ids=ids) if ids else ():
-            key = NodeKey(kind, row["id"])
+    for row in rows(work, "nodes", **_by_kind(keys)):
+        for node_id, transactions, held, worst, first, last, rings in row["found"]:
+            key = NodeKey(KINDS[row["label"]], node_id)
             found[key] = GraphNode(
                 key=key,
-                transactions=row["transactions"] or 0,
-                held=row["held"] or 0,
-                worst=row["worst"] or 0.0,
-                first=from_micros(row["first"]),
-                last=from_micros(row["last"]),
-                rings=tuple(sorted(row["rings"])),
+                transactions=transactions or 0,
+                held=held or 0,
+                worst=worst or 0.0,
+                first=from_micros(first),
+                last=from_micros(last),
+                rings=tuple(sorted(rings)),
                 role=roles.get(key, ""),
             )
     return [found[key] for key in keys if key in found]
 
 
-def _among(edges: Edges, known: Iterable[NodeKey]) -> tuple[GraphEdge, ...]:
-    inside = set(known)
-    return tuple(edge for edge in edges.values() if edge.source in inside and edge.target in inside)
+def _among(edges: Edges, known: Collection[NodeKey]) -> tuple[GraphEdge, ...]:
+    return tuple(edge for edge in edges.values() if edge.source in known and edge.target in known)
 
 
-def _by_ends(ties: Iterable[Row]) -> Edges:
-    return {(edge.source, edge.target, edge.type): edge for edge in map(_edge, ties)}
-
-
-def _edge(row: Row) -> GraphEdge:
-    first, last = from_micros(row["first"]), from_micros(row["last"])
-    if first is None or last is None:
+def _add(edges: Edges, source: NodeKey, target: NodeKey, values: Sequence[Any]) -> None:
+    type_, count, amount, first, last = values
+    began, ended = from_micros(first), from_micros(last)
+    if began is None or ended is None:
         raise StoreError(
-            f"graph: a {row['type']} relationship lacks its times; build the graph anew from the record"
+            f"graph: a {type_} relationship lacks its times; build the graph anew from the record"
         )
-    return GraphEdge(
-        source=NodeKey(KINDS[row["source_label"]], row["source_id"]),
-        target=NodeKey(KINDS[row["target_label"]], row["target_id"]),
-        type=row["type"],
-        count=row["count"],
-        amount=row["amount"],
-        first=first,
-        last=last,
-    )
+    edges[source, target, type_] = GraphEdge(source, target, type_, count, amount, began, ended)

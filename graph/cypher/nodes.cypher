@@ -1,0 +1,26 @@
+// What is known of nodes, as one list a label, values by place:
+// [id, transactions, held, worst, first, last, ids of its rings].
+// $accounts, $merchants, $devices, $ips: ids of the nodes
+UNWIND $accounts AS id
+MATCH (n:Account {id: id})
+OPTIONAL MATCH (n)-[:MEMBER_OF]->(ring:Ring)
+WITH n, collect(ring.id) AS rings
+RETURN 'Account' AS label, collect([n.id, n.transactions, n.held, n.worst, n.first, n.last, rings]) AS found
+UNION ALL
+UNWIND $merchants AS id
+MATCH (n:Merchant {id: id})
+OPTIONAL MATCH (n)-[:MEMBER_OF]->(ring:Ring)
+WITH n, collect(ring.id) AS rings
+RETURN 'Merchant' AS label, collect([n.id, n.transactions, n.held, n.worst, n.first, n.last, rings]) AS found
+UNION ALL
+UNWIND $devices AS id
+MATCH (n:Device {id: id})
+OPTIONAL MATCH (n)-[:MEMBER_OF]->(ring:Ring)
+WITH n, collect(ring.id) AS rings
+RETURN 'Device' AS label, collect([n.id, n.transactions, n.held, n.worst, n.first, n.last, rings]) AS found
+UNION ALL
+UNWIND $ips AS id
+MATCH (n:IP {id: id})
+OPTIONAL MATCH (n)-[:MEMBER_OF]->(ring:Ring)
+WITH n, collect(ring.id) AS rings
+RETURN 'IP' AS label, collect([n.id, n.transactions, n.held, n.worst, n.first, n.last, rings]) AS found
