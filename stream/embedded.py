@@ -195,6 +195,7 @@ class Embedded:
         self._record.save_state(DESK, offset, self._desk.to_bytes())
 
     def _forget(self) -> None:
-        positions = self._snapshots.positions()
-        if positions:
-            self._ledger.forget(min(positions))
+        """Drop what the older of two snapshots holds; with one alone, the ledger is what to go back to."""
+        made = [position for position in self._snapshots.positions() if position]
+        if len(made) > 1:
+            self._ledger.forget(min(made))

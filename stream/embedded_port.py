@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from fraud.decision import Decision
-from fraud.errors import Conflict, RingfenceError, ServiceError, StoreUnavailable
+from fraud.errors import RecordError, RingfenceError, ServiceError, StoreUnavailable
 from fraud.label import Label
 from fraud.record import Record
 from fraud.settings import Settings
@@ -64,7 +64,7 @@ class EmbeddedPort:
         work = _Transactions([one.own for one in payments], asyncio.get_running_loop().create_future())
         await self._queue.put(work)
         decisions = await work.done
-        return [decisions.get(row.transaction_id) or _in_history(row.transaction_id) for row in work.rows]
+        return [decisions.get(row.transaction_id) or _in_history() for row in work.rows]
 
     async def report(self, report: LabelReport, about: Transaction) -> None:
         """In state and record when it returns."""
@@ -163,7 +163,7 @@ def _fail(futures: Sequence[asyncio.Future[Result]], error: RingfenceError) -> N
             future.set_exception(error)
 
 
-def _in_history(transaction_id: str) -> Conflict:
-    return Conflict(
-        f"transaction_id: {transaction_id!r} belongs to the history that the state began with, which has no decisions"
+def _in_history() -> RecordError:
+    return RecordError(
+        "transaction_id", "came before, in the history that the state began from, which has no decisions"
     )

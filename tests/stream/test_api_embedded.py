@@ -186,7 +186,7 @@ def test_history_has_no_decisions(world: World, settings: Settings) -> None:
             return await post(client, "/v1/transactions", before)
 
     answer = asyncio.run(go())
-    assert answer.status_code == 409
+    assert (answer.status_code, answer.json()["field"]) == (422, "transaction_id")
     assert "history" in answer.json()["detail"]
 
 
