@@ -53,7 +53,8 @@ class KafkaService(JavaService):
         if not (self.folder / "data" / "meta.properties").exists():
             cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
             command = [*run, "kafka.tools.StorageTool", "format"]
-            command += ["--cluster-id", cluster, "--config", str(self._properties)]
+            # One in 64 begins with a dash, so it must not stand alone.
+            command += [f"--cluster-id={cluster}", "--config", str(self._properties)]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode != 0:
                 raise ServiceError(
