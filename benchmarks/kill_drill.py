@@ -102,6 +102,7 @@ class Drill:
         self.services = services
         self.names = [f"worker-{number}" for number in range(workers)]
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._coming_back: dict[str, asyncio.Task[object]] = {}
 
     def start_worker(self, name: str) -> None:
         """Start a worker process; its log goes on in the home folder."""
@@ -122,11 +123,13 @@ class Drill:
                 stderr=log,
             )
 
-    def pull(self, what: str) -> None:
-        """Kill with SIGKILL and start again."""
+    async def pull(self, what: str) -> None:
+        """Kill with SIGKILL and start again: a service beside the stream, which goes on meanwhile."""
         if what in self.services:
-            self.services[what].kill()
-            self.services[what].restart()
+            if what in self._coming_back:
+                await self._coming_back[what]
+            await asyncio.to_thread(self.services[what].kill)
+            self._coming_back[what] = asyncio.create_task(asyncio.to_thread(self.services[what].restart))
             return
         process = self.processes[what]
         process.kill()
@@ -170,10 +173,11 @@ class Drill:
                 if waiting and settled >= waiting[0].share * expected:
                     plug = waiting.pop(0)
                     found.pulled.append(f"{plug.what} at {settled:,}")
-                    await asyncio.to_thread(self.pull, plug.what)
+                    await self.pull(plug.what)
                 if publishing.done():
                     publishing.result()
                     if settled >= expected and not waiting:
+                        await asyncio.gather(*self._coming_back.values())
                         break
                 self._start_the_ended(found, may_end)
                 if time.monotonic() - began > PATIENCE + expected / 1_000:

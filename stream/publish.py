@@ -56,11 +56,14 @@ def messages_of(
 ) -> Iterator[list[Message]]:
     """The table as messages in the order in which things became known, in portions.
 
-    Events before ``since`` are left out. A label carries its transaction, since a worker may not have decided it.
+    Events before ``since`` are left out, and labels that lie in the future: nobody knows them yet. A label carries its
+    transaction, since a worker may not have decided it.
     """
     first = np.iinfo(np.int64).min if since is None else int(since.timestamp() * 1e6)
+    now = time.time_ns() // 1_000
     for chunk in Timeline(frame, chunk_rows=CHUNK_EVENTS):
-        later = np.flatnonzero((chunk.time >= first) & (labels | (chunk.kind != LABEL)))
+        is_label = chunk.kind == LABEL
+        later = np.flatnonzero((chunk.time >= first) & (~is_label | (labels & (chunk.time <= now))))
         rows = chunk.row[later]
         fields = _fields(frame, rows)
         reported = frame["reported_fraud"].to_numpy()[rows].tolist()
