@@ -92,7 +92,9 @@ def import_files(folder: Path, service: Neo4jService) -> None:
     command = [java(), f"-Xmx{IMPORT_MB}m", "-cp", class_path("neo4j", service.cache)]
     command += ["org.neo4j.cli.AdminTool", "database", "import", "full", "neo4j", "--overwrite-destination"]
     environment = os.environ | {"NEO4J_HOME": str(service.folder), "NEO4J_CONF": str(service.folder / "conf")}
-    done = subprocess.run([*command, *options], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*command, *options], env=environment, cwd=folder, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise ServiceError(f"neo4j import: {(done.stderr or done.stdout).strip()[-600:]}")
 

@@ -21,6 +21,7 @@ from fraud.errors import RingfenceError, ServiceError, StoreError
 from fraud.record import Record
 from fraud.record_reader import RecordReader
 from fraud.settings import Settings
+from graph.kept import Kept
 from graph.opening import open_graph_store
 from graph.store import GraphStore
 from graph.write_behind import WriteBehind
@@ -96,7 +97,7 @@ def _open_graph(settings: Settings, record: Record, stack: ExitStack) -> GraphSt
         log.warning("dashboard: graphs are drawn from the record: %s", error)
         return None
     if settings.graph.uri is None:
-        behind = WriteBehind(record, store).start()
+        behind = WriteBehind(record, store, keep=Kept.of(settings.graph)).start()
         stack.callback(behind.close, CLOSING_SECONDS)
     return store
 

@@ -74,6 +74,8 @@ class Follower:
         began = time.monotonic()
         try:
             while not self.behind.drain(LOOK_SECONDS) and not self.stop.is_set():
+                if fault := self.fault():
+                    raise StoreError(fault)
                 if self.behind.failure is None:
                     began = time.monotonic()
                 elif time.monotonic() - began > PATIENCE_SECONDS:
@@ -123,6 +125,7 @@ class Follower:
                 pause = PATIENCE_SECONDS
 
     def _sweep(self) -> None:
+        self.store.prepare()
         now = datetime.now(UTC)
         days = self.settings.retention_days
         removed = retain(

@@ -96,11 +96,7 @@ class GraphStore(GraphConnection):
     def give_way(self) -> None:
         """Let another writer begin at once, where this one was at work."""
 
-        def end(work: ManagedTransaction) -> None:
-            rows(work, "take_turn")
-            rows(work, "end_lease", holder=self.holder)
-
-        self.write(end)
+        self.write(lambda work: rows(work, "end_lease", holder=self.holder))
 
     def writer(self) -> str | None:
         """Who is the one writer at the moment, or None."""

@@ -16,6 +16,7 @@ from typing import TypeVar
 from fraud.errors import ServiceError, StoreUnavailable
 from fraud.record_reader import RecordReader
 from fraud.settings import Settings
+from graph.kept import Kept
 from graph.opening import open_graph_store
 from graph.store import GraphStore
 from graph.write_behind import WriteBehind
@@ -78,6 +79,6 @@ class GraphDoor:
     def _opened(self) -> GraphStore:
         store = self._stack.enter_context(open_graph_store(self._settings))
         if self._follow:
-            behind = WriteBehind(self._record, store).start()
+            behind = WriteBehind(self._record, store, keep=Kept.of(self._settings.graph)).start()
             self._stack.callback(behind.close, CLOSING_SECONDS)
         return store

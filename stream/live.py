@@ -21,6 +21,7 @@ from fraud.record import Record
 from fraud.record_tables import alert_outbox, decisions
 from fraud.services.kafka import KafkaService
 from fraud.settings import Settings
+from graph.kept import Kept
 from graph.opening import open_graph_store
 from graph.write_behind import WriteBehind
 from stream.desk_follower import desk_position
@@ -63,7 +64,7 @@ def stream_live(
         with (
             _worker(settings, model) as worker,
             open_graph_store(settings) as store,
-            WriteBehind(record, store) as behind,
+            WriteBehind(record, store, keep=Kept.of(settings.graph)) as behind,
         ):
             asyncio.run(publish(settings, raw, since=since))
             _wait(settings, record, worker, len(wanted))

@@ -32,6 +32,7 @@ from fraud.tokens import Tokeniser
 from fraud.transaction import Transaction
 from fraud.write_aside import write_aside
 from graph.events import TRANSACTION, FrameEvents
+from graph.kept import Kept
 from graph.opening import open_graph_store
 from graph.write_behind import WriteBehind
 from models.evaluate import evaluate
@@ -251,7 +252,8 @@ def run(
         stack.callback(record.close)
         behind = None
         if graph_store:
-            behind = stack.enter_context(WriteBehind(record, stack.enter_context(open_graph_store(settings))))
+            store = stack.enter_context(open_graph_store(settings))
+            behind = stack.enter_context(WriteBehind(record, store, keep=Kept.of(settings.graph)))
         started = Run(f"{name}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}", name, scorer.version, datetime.now(UTC))
         record.save_run(started)
         said = replay(

@@ -1,4 +1,4 @@
-// Give the lease back, if it is ours. Comes after take_turn.
+// Give the lease back, if it is ours.
 // $holder: name of the writer
 MATCH (w:Writer {name: 'graph'})
 WHERE w.holder = $holder
