@@ -225,7 +225,8 @@ class Worker:
         log.info("state restored at ledger %d in %.1f s", state.position, time.monotonic() - began)
 
     def _restore(self, undecided: dict[Source, int]) -> LedgerState:
-        found = self.snapshots.newest(undecided)
+        # A seed that is there but damaged must stop the worker: without it the history is lost to every score.
+        found = self.snapshots.newest(undecided) or self.snapshots.seed()
         return found or LedgerState(online_graph(self.settings), SeenIds(self.settings.stream.seen_ids))
 
     async def _decide(self) -> None:

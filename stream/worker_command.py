@@ -28,5 +28,5 @@ def command(
     app = create_app(settings)
     # Faust's own log set-up would take the form of the settings away.
     logging.getLogger().setLevel((log_level or settings.log_level).upper())
-    worker = app.Worker(override_logging=False, redirect_stdouts=False)
+    worker = app.Worker(override_logging=False, redirect_stdouts=False, quiet=True)
     worker.execute_from_commandline()
