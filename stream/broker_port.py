@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -63,6 +63,7 @@ class BrokerPort:
         self._waiting: dict[bytes, asyncio.Future[Answer]] = {}
         self._places: dict[tuple[str, int], bytes] = {}
         self._letters: OrderedDict[tuple[str, int], DeadLetter] = OrderedDict()
+        self._is_following = True
 
     async def submit(self, payments: Sequence[Payment], seconds: float) -> list[Answer]:
         """Published, then answered by the workers; what they have not answered in time is None."""
@@ -112,6 +113,8 @@ class BrokerPort:
 
     async def condition(self) -> Mapping[str, object]:
         """How many published transactions the workers have not decided yet."""
+        if not self._is_following:
+            raise ServiceError("decisions: not followed any more; start the service anew")
         topic = self._topics.transactions
         try:
             async with asyncio.timeout(ANSWERING_SECONDS):
@@ -140,21 +143,36 @@ class BrokerPort:
                     except msgspec.DecodeError as error:
                         log.warning("%s-%d: not of this release at %d (%s)", *place, message.offset, error)
 
+    def ended(self, running: asyncio.Task[None]) -> None:
+        """The following has come to its end; unless it was told to, decisions are found in the record alone."""
+        if not running.cancelled():
+            self._is_following = False
+            log.error("decisions are not followed any more", exc_info=running.exception())
+
     async def _publish(self, payments: Sequence[Payment], until: float) -> list[Any]:
-        """Where each record stands in the topic, or the error that kept it out of there."""
-        deliveries = [asyncio.ensure_future(self._send(one.raw)) for one in payments]
-        timeout = max(0.0, until - asyncio.get_running_loop().time())
-        _, silent = await asyncio.wait(deliveries, timeout=timeout)
-        for one in silent:
-            one.cancel()
-        outcomes = await asyncio.gather(*deliveries, return_exceptions=True)
+        """Send in order; where each record stands in the topic, or the error that kept it out of there."""
+        deliveries: list[asyncio.Future[Any]] = []
+        failure: Exception = TimeoutError()
+        try:
+            async with asyncio.timeout_at(until):
+                for one in payments:
+                    value, key = _encode(_fields(one.raw)), one.raw.account_id.encode()
+                    topic = self._topics.transactions
+                    deliveries.append(await self._producer.send(topic, value, key=key))
+                await asyncio.wait(deliveries)
+        except (KafkaError, TimeoutError) as error:
+            failure = error
         return [
-            self._silent(outcome) if isinstance(outcome, BaseException) else outcome for outcome in outcomes
+            *(self._delivered(one) for one in deliveries),
+            *(self._silent(failure) for _ in payments[len(deliveries) :]),
         ]
 
-    async def _send(self, one: Transaction) -> Any:
-        value, key = _encode(_fields(one)), one.account_id.encode()
-        return await self._producer.send_and_wait(self._topics.transactions, value, key=key)
+    def _delivered(self, delivery: asyncio.Future[Any]) -> Any:
+        if not delivery.done():
+            delivery.cancel()
+            return self._silent(TimeoutError())
+        error = delivery.exception()
+        return delivery.result() if error is None else self._silent(error)
 
     def _silent(self, error: BaseException) -> ServiceError:
         said = str(error) or type(error).__name__
@@ -199,12 +217,12 @@ async def broker_port(settings: Settings, record: RecordReader) -> AsyncIterator
         await _seek_to_end(producer, consumer, (topics.decisions, topics.dead_letters))
         port = BrokerPort(settings, record, producer, consumer)
         running = asyncio.create_task(port.run())
+        running.add_done_callback(port.ended)
         try:
             yield port
         finally:
             running.cancel()
-            with suppress(asyncio.CancelledError):
-                await running
+            await asyncio.wait([running])
     except KafkaError as error:
         raise ServiceError(f"broker {settings.stream.broker}: {error}") from error
     finally:

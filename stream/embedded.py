@@ -83,7 +83,10 @@ class Embedded:
         self._write()
 
     def save_when_due(self) -> None:
-        """Begin a snapshot when the settings ask for one; it is written beside the work."""
+        """Begin a snapshot when the settings ask for one; it is written beside the work.
+
+        Raises StoreError when that fails; without one the next start replays more, and nothing else is lost.
+        """
         stream = self._settings.stream
         if self._saving is not None:
             if not self._saving.done():
@@ -92,9 +95,10 @@ class Embedded:
             self._forget()
         late = time.monotonic() - self._saved_at > stream.snapshot_seconds
         if self._events_since_save and (late or self._events_since_save >= stream.snapshot_events):
+            # First, so that a disk that takes nothing is tried again when the next one is due, not at every event.
+            self._saved_at, self._events_since_save = time.monotonic(), 0
             self._save_desk()
             self._saving = self._snapshots.save_in_background(self._engine.state)
-            self._saved_at, self._events_since_save = time.monotonic(), 0
 
     def save(self) -> None:
         """Write what is left and save the state, so that the next start replays nothing."""

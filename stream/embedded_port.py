@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from fraud.decision import Decision
-from fraud.errors import RecordError, RingfenceError, ServiceError, StoreUnavailable
+from fraud.errors import RecordError, RingfenceError, ServiceError, StoreError, StoreUnavailable
 from fraud.label import Label
 from fraud.record import Record
 from fraud.settings import Settings
@@ -30,6 +30,8 @@ Result = TypeVar("Result")
 
 MOST_TOGETHER = 4_096
 """Transactions decided in one go, about."""
+
+FAILED = "pipeline: failed, and takes up its work again when the service is started anew"
 
 IDLE_SECONDS = 1.0
 """How often a quiet port looks whether a snapshot is due."""
@@ -59,8 +61,14 @@ class EmbeddedPort:
         self._queue: asyncio.Queue[_Transactions | _Report] = asyncio.Queue()
         self._failure: str | None = None
 
+    @property
+    def is_good(self) -> bool:
+        """Whether the pipeline does its work; its state is then fit to be saved."""
+        return self._failure is None
+
     async def submit(self, payments: Sequence[Payment], seconds: float) -> list[Answer]:
         """Decided as soon as it is their turn."""
+        self._check()
         work = _Transactions([one.own for one in payments], asyncio.get_running_loop().create_future())
         await self._queue.put(work)
         decisions = await work.done
@@ -68,15 +76,19 @@ class EmbeddedPort:
 
     async def report(self, report: LabelReport, about: Transaction) -> None:
         """In state and record when it returns."""
+        self._check()
         work = _Report(report.label, about, asyncio.get_running_loop().create_future())
         await self._queue.put(work)
         await work.done
 
     async def condition(self) -> Mapping[str, object]:
         """Requests that wait for the pipeline."""
-        if self._failure is not None:
-            raise ServiceError(f"pipeline: {self._failure}")
+        self._check()
         return {"model": "loaded", "waiting": self._queue.qsize()}
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            raise ServiceError(self._failure)
 
     async def run(self) -> None:
         """Feed the pipeline until cancelled, in the order of the requests."""
@@ -84,13 +96,25 @@ class EmbeddedPort:
             try:
                 works = [await asyncio.wait_for(self._queue.get(), IDLE_SECONDS)]
             except TimeoutError:
-                await self._in_thread(self._pipeline.save_when_due)
+                await self._save_when_due()
                 continue
             while not self._queue.empty() and _size(works) < MOST_TOGETHER:
                 works.append(self._queue.get_nowait())
             await self._decide([one for one in works if isinstance(one, _Transactions)])
             await self._learn([one for one in works if isinstance(one, _Report)])
+            await self._save_when_due()
+
+    def ended(self, running: asyncio.Task[None]) -> None:
+        """The feeding has come to its end; unless it was told to, nothing is decided any more."""
+        if not running.cancelled():
+            self._failure = FAILED
+            log.error("the pipeline is not fed any more", exc_info=running.exception())
+
+    async def _save_when_due(self) -> None:
+        try:
             await self._in_thread(self._pipeline.save_when_due)
+        except (StoreError, OSError) as error:
+            log.warning("the state cannot be saved now: %s", error)
 
     async def _decide(self, works: list[_Transactions]) -> None:
         """Requests under way at once have no order among them, so transactions may go before labels."""
@@ -106,16 +130,16 @@ class EmbeddedPort:
     async def _settle(self, futures: list[asyncio.Future[Result]], act: Callable[[], Result]) -> None:
         """Tell all who wait what became of an act on the pipeline."""
         if self._failure is not None:
-            return _fail(futures, ServiceError(f"pipeline: {self._failure}"))
+            return _fail(futures, ServiceError(self._failure))
         try:
             result = await self._in_thread(act)
         except StoreUnavailable as error:
             return _fail(futures, error)
         except Exception as error:
             # The state may stand between two events now; a new start takes it up again from ledger and snapshot.
-            self._failure = "failed, and takes up its work again when the service is started anew"
+            self._failure = FAILED
             log.exception("the pipeline failed")
-            return _fail(futures, error if isinstance(error, RingfenceError) else ServiceError(self._failure))
+            return _fail(futures, error if isinstance(error, RingfenceError) else ServiceError(FAILED))
         for future in futures:
             if not future.done():
                 future.set_result(result)
@@ -141,12 +165,13 @@ async def embedded_port(settings: Settings, record: Record) -> AsyncIterator[Emb
         pipeline = await loop.run_in_executor(thread, Embedded, settings, scorer, record)
         port = EmbeddedPort(pipeline, thread)
         running = asyncio.create_task(port.run())
+        running.add_done_callback(port.ended)
         try:
             yield port
         finally:
             running.cancel()
             await asyncio.wait([running])
-            if port._failure is None:
+            if port.is_good:
                 await loop.run_in_executor(thread, pipeline.save)
     finally:
         thread.shutdown()

@@ -76,7 +76,7 @@ async def send(
 
 @contextmanager
 def service(settings: Settings, **more: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """``python -m fraud api`` on a free port, and its address; killed at the end if it still runs."""
+    """``python -m fraud api`` on a free port, and its address; ended in order, so that its graph store ends too."""
     environment = {
         "RINGFENCE_HOME": str(settings.home),
         "RINGFENCE_TOKEN_KEY": KEY.decode(),
@@ -93,5 +93,7 @@ def service(settings: Settings, **more: str) -> Iterator[tuple[subprocess.Popen[
             line = process.stdout.readline()
             assert line.startswith("API: http://127.0.0.1:"), line
             yield process, line.split()[1]
+            process.terminate()
+            process.wait(60)
         finally:
             process.kill()

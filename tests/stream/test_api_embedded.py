@@ -75,6 +75,22 @@ def test_requests_get_the_scores_of_a_replay_bit_for_bit(known: Known, settings:
     assert len(scores) == len(known.payments())
 
 
+def test_snapshots_bound_the_ledger(known: Known, settings: Settings) -> None:
+    """With one due every hundred events, the ledger begins where the oldest stands, and all goes on from there."""
+    often = settings.model_copy(
+        update={"stream": settings.stream.model_copy(update={"snapshot_events": 100})}
+    )
+    half = EVENTS // 2
+    scores = scores_of(often, known.messages[:half], 4) | scores_of(often, known.messages[half:], 4)
+    assert scores == {one: known.scores[one] for one in scores}
+    made = [one for one in Snapshots(settings.home / "state").positions() if one]
+    record = Record.open(settings.database_url.get_secret_value())
+    bounds = EmbeddedLedger(record.engine).bounds()
+    record.close()
+    assert len(made) > 1
+    assert bounds == (min(made), max(made) - 1)
+
+
 def test_a_kill_between_ledger_and_record_loses_nothing(
     known: Known, settings: Settings, world: World
 ) -> None:
