@@ -26,10 +26,12 @@ __all__ = [
     "SCHEMA_VERSION",
     "Transaction",
     "check",
+    "check_version",
     "is_currency",
     "latest_time",
     "parse",
     "read_currency",
+    "read_object",
 ]
 
 EARLIEST_TIME = datetime(1990, 1, 1, tzinfo=UTC)
@@ -122,12 +124,13 @@ def parse(
 
     A field ``schema_version`` may say ``SCHEMA_VERSION`` and no other; JSON that holds a field twice is refused.
     """
-    fields = record if isinstance(record, Mapping) else _read_object(record)
-    _check_version(fields.get("schema_version"))
+    fields = record if isinstance(record, Mapping) else read_object(record)
+    check_version(fields.get("schema_version"))
     return check(fields, currency=currency, latest=latest)
 
 
-def _read_object(line: bytes | str) -> dict[str, object]:
+def read_object(line: bytes | str) -> dict[str, object]:
+    """Reads one JSON object, ``LONGEST_RECORD`` bytes at most, no field in it twice. Raises RecordError."""
     if len(line) > LONGEST_RECORD:
         raise RecordError("record", f"is {len(line)} bytes long; at most {LONGEST_RECORD}")
     try:
@@ -142,7 +145,7 @@ def _read_object(line: bytes | str) -> dict[str, object]:
     except (msgspec.DecodeError, json.JSONDecodeError):
         raise RecordError("record", "is not JSON; send one object in UTF-8") from None
     if not isinstance(fields, dict):
-        raise RecordError("record", f"is a JSON {type(fields).__name__}; send an object with one transaction")
+        raise RecordError("record", f"is a JSON {type(fields).__name__}; send one object")
     _refuse_repeats(name for name, _ in pairs)
     return fields
 
@@ -158,7 +161,8 @@ def _refuse_repeats(names: Iterable[str]) -> None:
         seen.add(name)
 
 
-def _check_version(value: object) -> None:
+def check_version(value: object) -> None:
+    """Refuses a schema version that is not known here; None is ours. Raises RecordError."""
     remedy = f"send {SCHEMA_VERSION}, or leave it out"
     try:
         version = read_number("schema_version", value)

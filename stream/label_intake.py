@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from aiokafka import AIOKafkaProducer
 from msgspec.structs import replace
@@ -19,7 +20,10 @@ from stream.broker import Topics
 from stream.ledger import encode_entry
 from stream.messages import LabelReport, dead_letter_message, read_label
 
-__all__ = ["LabelIntake"]
+__all__ = ["LabelIntake", "LabelRecord"]
+
+LabelRecord = tuple[int, bytes, datetime]
+"""Source offset, JSON, and when the broker got it."""
 
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 2.0
@@ -37,8 +41,8 @@ class LabelIntake:
         self._tokeniser = tokeniser
         self._patience = settings.stream.label_patience_seconds
 
-    async def accept(self, partition: int, records: Sequence[tuple[int, bytes]]) -> None:
-        """Take labels (offset, JSON) of one partition, ascending, at least one.
+    async def accept(self, partition: int, records: Sequence[LabelRecord]) -> None:
+        """Take labels of one partition, ascending, at least one.
 
         When it returns, ledger and record have them, and the dead letters those that were refused.
         """
@@ -70,12 +74,14 @@ class LabelIntake:
             )
 
     def _read(
-        self, partition: int, records: Sequence[tuple[int, bytes]]
+        self, partition: int, records: Sequence[LabelRecord]
     ) -> tuple[list[tuple[int, LabelReport]], list[DeadLetter]]:
         reports, letters = [], []
-        for offset, message in records:
+        latest = datetime.now(UTC)
+        for offset, message, received in records:
             try:
-                reports.append((offset, read_label(message)))
+                # The broker's time, so that a label that names none is the same one when it comes again.
+                reports.append((offset, read_label(message, now=min(received, latest))))
             except RecordError as error:
                 letters.append(refuse(self._topics.labels, partition, offset, error))
         return reports, letters

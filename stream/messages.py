@@ -18,7 +18,14 @@ from fraud.decision import Decision
 from fraud.errors import RecordError
 from fraud.fields import read_flag, read_text, read_time
 from fraud.label import Label
-from fraud.transaction import Transaction, check, latest_time
+from fraud.transaction import (
+    EARLIEST_TIME,
+    Transaction,
+    check,
+    check_version,
+    latest_time,
+    read_object,
+)
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -30,7 +37,6 @@ __all__ = [
 ]
 
 SCHEMA_VERSION = 1
-LONGEST_LABEL = 1 << 16
 REPORTED = "reported"
 
 
@@ -70,17 +76,8 @@ def read_label(message: bytes, *, now: datetime | None = None) -> LabelReport:
 
     Raises RecordError.
     """
-    if len(message) > LONGEST_LABEL:
-        raise RecordError("record", f"is {len(message)} bytes long; at most {LONGEST_LABEL}")
-    try:
-        fields = msgspec.json.decode(message)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        raise RecordError("record", "is not JSON; send one object in UTF-8") from None
-    if not isinstance(fields, dict):
-        raise RecordError("record", "is no JSON object; send one label an object")
-    version = fields.get("schema_version", SCHEMA_VERSION)
-    if version != SCHEMA_VERSION:
-        raise RecordError("schema_version", f"{str(version)[:20]!r} is unknown; send {SCHEMA_VERSION}")
+    fields = read_object(message)
+    check_version(fields.get("schema_version"))
     return _label_report(fields, now or datetime.now(UTC))
 
 
@@ -92,6 +89,8 @@ def _label_report(fields: Mapping[str, Any], now: datetime) -> LabelReport:
     if is_fraud < 0:
         raise RecordError("is_fraud", "is missing; write true or false")
     label_time = read_time("label_time", fields.get("label_time")) or now
+    if label_time < EARLIEST_TIME:
+        raise RecordError("label_time", f"lies before {EARLIEST_TIME.date()}; check clock and unit")
     if label_time > latest_time():
         raise RecordError("label_time", "lies in the future; a label counts from when it became known")
     source = read_text("source", fields.get("source")) or REPORTED

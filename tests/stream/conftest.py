@@ -2,40 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
-
-import pandas as pd
 import pytest
 
 from data.canonical import read_transactions
 from data.simulate import simulate
 from data.tokenise import tokenise_table
+from fraud.services.kafka import KafkaService
 from fraud.settings import Settings
 from fraud.tokens import Tokeniser
 from gnn.training import SageConfig
 from models.booster import BoosterConfig
-from models.scorer import Scorer
 from models.training import train
+from tests.stream.streamed import Streamed, stream_all
+from tests.stream.world import KEY, SINCE, World
 
-SINCE = datetime(2025, 10, 11, tzinfo=UTC)
-KEY = b"0123456789abcdef0123456789abcdef"
-
-
-@dataclass(frozen=True)
-class World:
-    """Files of a simulated world, its table with tokens, and a model fitted on what was known before ``SINCE``."""
-
-    folder: Path
-    transactions: Path
-    rings: Path
-    raw: pd.DataFrame
-    frame: pd.DataFrame
-    model: Path
-
-    def scorer(self) -> Scorer:
-        return Scorer.load(self.model)
+__all__ = ["KEY", "SINCE", "World"]
 
 
 @pytest.fixture(scope="session")
@@ -56,3 +37,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
         booster_config=BoosterConfig(trees=40, depth=4),
     )
     return World(folder, made.transactions, made.rings, raw, frame, model)
+
+
+@pytest.fixture(scope="session")
+def streamed(world: World, kafka: KafkaService, tmp_path_factory: pytest.TempPathFactory) -> Streamed:
+    """Good, bad and repeated records through two workers, one after another; read it, don't change it."""
+    return stream_all(world, tmp_path_factory.mktemp("streamed") / "home", kafka.address)
