@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from typing import Any
 
 from faust.types import TP, EventT
@@ -18,7 +19,7 @@ from models.scorer import Scorer
 from stream.broker import Topics
 from stream.desk_follower import DeskFollower
 from stream.home_lock import HomeLock
-from stream.label_intake import LabelIntake
+from stream.label_intake import LabelIntake, LabelRecord
 from stream.rehearsal import rehearse
 from stream.scored import ScoredMessage
 from stream.worker import Worker
@@ -98,10 +99,13 @@ class Runtime:
 
     async def take_labels(self, events: Sequence[EventT[bytes]]) -> None:
         """Labels of one or several partitions, into ledger and record."""
-        by_partition: dict[int, list[tuple[int, bytes]]] = {}
+        by_partition: dict[int, list[LabelRecord]] = {}
         for event in events:
             message = event.message
-            by_partition.setdefault(message.partition, []).append((message.offset, event.value or b""))
+            received = datetime.fromtimestamp(message.timestamp, UTC)
+            by_partition.setdefault(message.partition, []).append(
+                (message.offset, event.value or b"", received)
+            )
         for partition, records in sorted(by_partition.items()):
             await self._labels.accept(partition, records)
             self.metrics.labels.inc(len(records))
