@@ -37,7 +37,9 @@ __all__ = ["main"]
 BAR_MS = 50.0
 WARM = 200
 PEER_ASKED = 20
-PEER_SECONDS = 30.0
+PEER_SECONDS = 10.0
+PEER_BUDGET = 60.0
+"""Seconds that the peers of one kind of question may take together."""
 WRITTEN = 20_000
 
 PEER_AROUND = """
@@ -170,6 +172,11 @@ def _questions(sizes: Sizes, asked: int) -> list[Question]:
 
 def _ask(store: GraphStore, peer: GraphStore, question: Question) -> dict[str, Any]:
     """Times in ms; peers come in between, so that both see the same machine."""
+    with stage(f"Asking: {question.title}"):
+        return _timed(store, peer, question)
+
+
+def _timed(store: GraphStore, peer: GraphStore, question: Question) -> dict[str, Any]:
     for node_id in question.ids[:WARM]:
         question.ask(store, node_id)
     ours: list[float] = []
@@ -182,7 +189,7 @@ def _ask(store: GraphStore, peer: GraphStore, question: Question) -> dict[str, A
         found: Any = question.ask(store, node_id)
         ours.append(1e3 * (time.perf_counter() - began))
         sizes.append(len(found.nodes))
-        if i % every == 0 and failed < 3:
+        if i % every == 0 and sum(peers) < 1e3 * PEER_BUDGET:
             began = time.perf_counter()
             try:
                 peer.read(lambda work, one=node_id: work.run(question.peer, id=one).data())  # type: ignore[misc]
@@ -216,7 +223,8 @@ def _section(result: dict[str, Any]) -> str:
         + ", ".join(f"{count:,} {what}" for what, count in written.items())
         + f". {result['edges'] // 10:,} edges end at the hub merchant, {result['edges'] // 200:,} begin at the hub "
         "payer. Neighbourhoods are two hops wide and hold at most 200 nodes. The peer asks without guards at hubs "
-        f"(the 200 busiest nodes within two hops; a ring as one pattern) and is given up after {PEER_SECONDS:g} s.",
+        f"(the 200 busiest nodes within two hops; a ring as one pattern) and is given up after {PEER_SECONDS:g} s, "
+        "or when it needs more memory than the server has (1 GB heap).",
         "",
         f"| question | nodes | p50 ms | p99 ms | bar: p99 ≤ {BAR_MS:g} | peer p50 ms | peer p99 ms | peer given up |",
         "|---|---:|---:|---:|---|---:|---:|---:|",

@@ -46,18 +46,19 @@ def nodes_around(
     edges: Edges = {}
     cut: set[NodeKey] = set()
     frontier = list(starts)
+    follow = fan_out
     for _ in range(hops):
-        room = limit - len(seen)
-        if not frontier or room <= 0:
+        if not frontier:
             break
-        # What would not be shown in any case is not fetched: of a wide frontier, twice the room there is.
-        follow = min(fan_out, max(2 * room // len(frontier), LEAST_FOLLOWED))
         found, full = _step(work, frontier, follow)
         edges |= found
         cut |= full
         reached = dict.fromkeys(key for edge in found for key in edge[:2])
+        room = max(limit - len(seen), 0)
         frontier = [key for key in reached if key not in seen][:room]
         seen.update(dict.fromkeys(frontier))
+        # Of a wide frontier, twice the room that is left: what cannot be shown in any case is not fetched.
+        follow = min(fan_out, max(2 * (limit - len(seen)) // max(len(frontier), 1), LEAST_FOLLOWED))
     nodes = _nodes(work, list(seen), roles or {})
     known = {node.key for node in nodes}
     return Subgraph(tuple(nodes), _among(edges, known), frozenset(cut & known))

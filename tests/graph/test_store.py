@@ -180,6 +180,14 @@ def test_a_hub_costs_what_its_fan_out_costs(store: GraphStore) -> None:
     assert len(through.nodes) == 20
 
 
+def test_a_ring_that_fills_the_picture_keeps_its_ties(store: GraphStore) -> None:
+    store.apply("main", Following(0, 1, tuple(decided(i) for i in range(60)), (ring(accounts=5, devices=2),)))
+    found = store.ring_surroundings("r1", limit=4)
+    assert len(found.nodes) == 4
+    assert found.edges
+    assert {n.role for n in store.ring_surroundings("r1").nodes} >= {"payer", "shared device", ""}
+
+
 def test_values_are_parameters_never_cypher(store: GraphStore) -> None:
     evil = "x'}) DETACH DELETE n //"
     store.apply("main", portion(1, range(10)))
