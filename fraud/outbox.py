@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from fraud.alert import Alert
+from fraud.errors import StoreUnavailable
 from fraud.record import Record
 from fraud.write_aside import write_aside
 
@@ -33,10 +34,16 @@ def deliver(record: Record, folder: Path) -> int:
 
 
 def put(record: Record, folder: Path, alerts: Sequence[Alert]) -> None:
-    """Hand these alert states over to ``folder`` and mark them as sent."""
-    for alert in alerts:
-        with write_aside(folder / _file_name(alert)) as aside:
-            aside.write_bytes(msgspec.json.format(msgspec.json.encode(alert)))
+    """Hand these alert states over to ``folder`` and mark them as sent.
+
+    Raises StoreUnavailable where the folder takes no file now; what is not marked is handed over again.
+    """
+    try:
+        for alert in alerts:
+            with write_aside(folder / _file_name(alert)) as aside:
+                aside.write_bytes(msgspec.json.format(msgspec.json.encode(alert)))
+    except OSError as error:
+        raise StoreUnavailable(f"{folder}: takes no alert now ({error.strerror}); check the disk") from error
     record.mark_sent([alert.idempotency_key for alert in alerts], datetime.now(UTC))
 
 

@@ -7,7 +7,9 @@ is what it is.
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import os
 from collections.abc import AsyncIterable
 from typing import Any
 
@@ -16,6 +18,7 @@ from faust.types import EventT
 from mode import CrashingSupervisor
 
 from fraud.errors import RingfenceError
+from fraud.exits import FAILED
 from fraud.settings import Settings, StreamSettings
 from stream.broker import Topics, security
 from stream.fetching import WholeFetchTransport
@@ -30,6 +33,9 @@ TAKEN = 1_000
 """Labels or messages to the desk that an agent takes at once."""
 
 IDLE_SAVE_SECONDS = 2.0
+
+LAST_SECONDS = 10.0
+"""What a worker that cannot go on may take to stop."""
 
 WITHIN = 0.05
 """Seconds that an agent waits for more of them."""
@@ -52,10 +58,15 @@ class StreamApp(faust.App):
             await self.runtime.failed()
         except RingfenceError as error:
             log.error("the worker stops: %s", error)
-            await self.crash(error)
+            await self._end(error)
         except Exception as error:
             log.exception("the worker stops")
-            await self.crash(error)
+            await self._end(error)
+
+    async def _end(self, error: Exception) -> None:
+        """Stop in good order, or after a while without: a worker that lingers keeps its partitions from others."""
+        asyncio.get_running_loop().call_later(LAST_SECONDS, os._exit, FAILED)
+        await self.crash(error)
 
 
 def create_app(settings: Settings) -> StreamApp:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
+from functools import partial
 
 from aiokafka import AIOKafkaProducer
 
@@ -19,6 +20,7 @@ from stream.broker import Topics
 from stream.desk import Raised, RingDesk
 from stream.desk_order import LedgerOrder
 from stream.messages import alert_message
+from stream.patience import patiently
 from stream.scored import ScoredMessage
 
 __all__ = ["DeskFollower", "desk_position"]
@@ -93,25 +95,27 @@ class DeskFollower:
         if not (raised.rings or raised.alerts or save):
             return
         states = [SavedState(STATE, position, self._desk.to_bytes())] if save else []
-        await asyncio.to_thread(
-            self._record.write_batch,
-            [],
-            [],
-            stream=STREAM,
-            rings=raised.rings,
-            alerts=raised.alerts,
-            states=states,
+        await patiently(
+            partial(
+                self._record.write_batch,
+                [],
+                [],
+                stream=STREAM,
+                rings=raised.rings,
+                alerts=raised.alerts,
+                states=states,
+            )
         )
         if save:
             self.saved, self._saved_at = position, time.monotonic()
 
     async def _hand_over(self) -> None:
         """Alert states that no one has taken yet: to their topic, then to the outbox, which marks them as sent."""
-        while waiting := await asyncio.to_thread(self._record.unsent_alerts, PORTION):
+        while waiting := await patiently(partial(self._record.unsent_alerts, PORTION)):
             for alert in waiting:
                 key = alert.alert_id.encode()
                 await self._producer.send_and_wait(self._topics.alerts, alert_message(alert), key=key)
-            await asyncio.to_thread(put, self._record, self._settings.alert_outbox, waiting)
+            await patiently(partial(put, self._record, self._settings.alert_outbox, waiting))
             self._metrics.alerts.inc(len(waiting))
 
 

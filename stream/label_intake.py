@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 from aiokafka import AIOKafkaProducer
 from msgspec.structs import replace
@@ -19,6 +20,7 @@ from stream.admission import Known, admit_labels, refuse
 from stream.broker import Topics
 from stream.ledger import encode_entry
 from stream.messages import LabelReport, dead_letter_message, read_label
+from stream.patience import patiently
 
 __all__ = ["LabelIntake", "LabelRecord"]
 
@@ -59,13 +61,15 @@ class LabelIntake:
         ]
         entry = admit_labels(partition, records[0][0], records[-1][0] + 1, known)
         await self._producer.send_and_wait(self._topics.ledger, encode_entry(entry))
-        await asyncio.to_thread(
-            self._record.write_batch,
-            [],
-            [],
-            stream=f"labels-{partition}",
-            labels=[label for _, label, _ in known],
-            dead_letters=letters,
+        await patiently(
+            partial(
+                self._record.write_batch,
+                [],
+                [],
+                stream=f"labels-{partition}",
+                labels=[label for _, label, _ in known],
+                dead_letters=letters,
+            )
         )
         for letter in letters:
             key = f"{letter.source}/{letter.position}".encode()
@@ -105,7 +109,7 @@ class LabelIntake:
         while wanted:
             ids = {report.label.transaction_id for report in wanted.values()}
             decided = {
-                one.transaction_id: one for one in await asyncio.to_thread(self._record.transactions, ids)
+                one.transaction_id: one for one in await patiently(partial(self._record.transactions, ids))
             }
             for offset, report in list(wanted.items()):
                 one = decided.get(report.label.transaction_id)

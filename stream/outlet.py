@@ -19,6 +19,7 @@ from stream.broker import Topics
 from stream.engine import Taken
 from stream.ledger import Source
 from stream.messages import dead_letter_message, decision_message
+from stream.patience import patiently
 from stream.recording import Recorder
 from stream.repeats import Repeat, Repeats
 from stream.scored import ScoredMessage, encode_scored
@@ -59,9 +60,8 @@ class Outlet:
         if not partitions:
             return
         await self._tell_desk(taken, partitions)
-        loop = asyncio.get_running_loop()
         with self._metrics.record_write_seconds.time():
-            answers = await loop.run_in_executor(self._thread, self._write, taken, partitions)
+            answers = await patiently(partial(self._write, taken, partitions), self._thread)
         letters = taken.letters + await self._answer(answers, taken.repeated, taken.reached)
         self._count(taken, letters)
         await self._publish(answers, letters)
@@ -82,7 +82,7 @@ class Outlet:
         answers += resolved.answers
         if resolved.letters:
             write = partial(self._record.write_batch, [], [], dead_letters=resolved.letters)
-            await asyncio.get_running_loop().run_in_executor(self._thread, write)
+            await patiently(write, self._thread)
         return resolved.letters
 
     async def _tell_desk(self, taken: Taken, partitions: list[int]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from fraud.dead_letter import DeadLetter
 from fraud.decision import Decision
@@ -14,6 +15,7 @@ from fraud.record_rows import DecidedTransaction
 from fraud.transaction import Transaction
 from stream.admission import refuse
 from stream.ledger import Source
+from stream.patience import patiently
 
 __all__ = ["Repeat", "Repeats", "Resolved", "is_same_content"]
 
@@ -81,12 +83,12 @@ class Repeats:
         until = loop.time() + PATIENCE
         while True:
             # Asked in this order: where the record has come far enough, the look-up after it finds what there is.
-            is_all = await asyncio.to_thread(self._has_reached, reached)
-            decisions = await asyncio.to_thread(self._record.decisions, ids)
+            is_all = await patiently(partial(self._has_reached, reached))
+            decisions = await patiently(partial(self._record.decisions, ids))
             if is_all or len(decisions) == len(ids) or loop.time() > until:
                 break
             await asyncio.sleep(PAUSE)
-        found = await asyncio.to_thread(self._record.transactions, decisions)
+        found = await patiently(partial(self._record.transactions, decisions))
         return decisions, {one.transaction_id: one for one in found}
 
     def _has_reached(self, reached: Mapping[Source, int] | None) -> bool:

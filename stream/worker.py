@@ -26,6 +26,7 @@ from stream.follower import LedgerFollower, decode_all
 from stream.intake import Intake
 from stream.ledger import Source
 from stream.outlet import Outlet
+from stream.patience import patiently
 from stream.recording import Recorder
 from stream.snapshots import Saving, Snapshots
 from stream.state import LedgerState
@@ -196,7 +197,7 @@ class Worker:
             log.info("scoring partitions %s", sorted(partitions))
 
     async def _decided(self, partitions: set[int]) -> dict[int, int]:
-        positions = await asyncio.to_thread(self.record.positions)
+        positions = await patiently(self.record.positions)
         return {partition: positions.get(f"transactions-{partition}", 0) for partition in partitions}
 
     async def _wait_for_predecessor(self, engine: Engine, partitions: set[int]) -> dict[int, int]:
