@@ -41,6 +41,7 @@ ANSWERS = (
 
 _TEXT = {"type": ["string", "integer"], "minLength": 1, "maxLength": LONGEST_TEXT}
 _OPTIONAL = {"type": ["string", "integer", "null"], "maxLength": LONGEST_TEXT}
+_VERSION = {"enum": [1, "1", None]}
 _TIME = {"type": "string", "format": "date-time"}
 _DEGREES = {"type": ["number", "string", "null"]}
 
@@ -59,7 +60,7 @@ TRANSACTION: dict[str, Any] = {
         {"required": ["counterparty_id"], "properties": {"counterparty_id": _TEXT}},
     ],
     "properties": {
-        "schema_version": {"enum": [1, "1", None]},
+        "schema_version": _VERSION,
         "transaction_id": {**_TEXT, "description": "Stands for this content for good."},
         "event_time": _TIME,
         "account_id": {**_TEXT, "description": "The payer."},
@@ -105,7 +106,7 @@ LABEL: dict[str, Any] = {
     ),
     "required": ["transaction_id", "is_fraud"],
     "properties": {
-        "schema_version": {"const": 1},
+        "schema_version": _VERSION,
         "transaction_id": _TEXT,
         "is_fraud": {"enum": [True, False, 0, 1]},
         "label_time": {"oneOf": [_TIME, {"type": "null"}, {"const": ""}]},

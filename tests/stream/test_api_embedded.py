@@ -18,6 +18,7 @@ from fraud.settings import Settings
 from fraud.transaction import parse
 from stream.api_score import tokenised
 from stream.embedded_ledger import EmbeddedLedger
+from stream.engine import Engine
 from stream.home_lock import HomeLock
 from stream.ledger import Entry
 from stream.publish import messages_of
@@ -244,6 +245,29 @@ def test_a_record_that_takes_nothing_loses_nothing(
     assert down[0].headers["retry-after"] == "1"
     assert up.status_code == 200
     assert up.json()["score"] == known.scores[up.json()["transaction_id"]]
+
+
+def test_a_pipeline_that_fails_says_so_and_a_new_start_decides(
+    known: Known, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payment, other = known.payments()[:2]
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    async def go() -> list[int]:
+        async with serving(settings) as (client, _):
+            with monkeypatch.context() as patch:
+                patch.setattr(Engine, "take", fail)
+                first = await post(client, "/v1/transactions", payment)
+            asked = [await post(client, "/v1/transactions", other), await client.get("/readyz")]
+            return [one.status_code for one in (first, *asked)]
+
+    assert asyncio.run(go()) == [503, 503, 503]
+    assert scores_of(settings, [(False, payment), (False, other)], 1) == {
+        json.loads(one)["transaction_id"]: known.scores[json.loads(one)["transaction_id"]]
+        for one in (payment, other)
+    }
 
 
 def test_a_home_has_one_keeper_of_state(tmp_path: Path) -> None:
