@@ -56,11 +56,11 @@ services-down: $(READY)-run ## Stop them
 bench: $(READY)-run ## Run every benchmark and write benchmarks/RESULTS.md (ONLY=speed runs one)
 	$(RUN) -m benchmarks $(ONLY)
 
-.PHONY: env
-env: ## Write .env with fresh random secrets for docker-compose.yml
-	@if [ -e .env ]; then echo "make env: .env is there already; remove it yourself if its secrets may go" >&2; exit 2; fi
-	@command -v openssl > /dev/null || { echo "make env: needs openssl (apt-get install openssl)" >&2; exit 2; }
-	@umask 077; { for name in RINGFENCE_TOKEN_KEY NEO4J_PASSWORD POSTGRES_PASSWORD; do \
+.PHONY: stack-env
+stack-env: ## Write .env with fresh random secrets, which docker-compose.yml needs
+	@if [ -e .env ]; then echo "make stack-env: .env is there already; remove it yourself if its secrets may go" >&2; exit 2; fi
+	@command -v openssl > /dev/null || { echo "make stack-env: needs openssl (apt-get install openssl)" >&2; exit 2; }
+	@umask 077; { for name in RINGFENCE_TOKEN_KEY NEO4J_PASSWORD POSTGRES_PASSWORD GRAFANA_PASSWORD; do \
 		echo "$$name=$$(openssl rand -hex 32)"; done; } > .env.part; mv -n .env.part .env
 	@echo "Wrote .env (mode 600). Keep a copy of RINGFENCE_TOKEN_KEY: tokens made with it need it."
 

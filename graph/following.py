@@ -96,20 +96,22 @@ class Follower:
             self.stop.set()
             sweeper.join()
             self.behind.close(0.0)
-        log.info("graph: stopped, %d transactions wait for the next start", self.behind.lag())
+        log.info("graph: stopped; what the record holds beyond this waits for the next start")
 
     def _tell_progress(self) -> None:
-        last: tuple[int, str | None] | None = None
+        lag, last = 0, ""
         while not self.stop.wait(PROGRESS_SECONDS):
             if fault := self.fault():
                 raise StoreError(fault)
-            now = (self.behind.lag(), self.behind.failure)
-            self.metrics.lag.set(now[0])
-            self.metrics.failing.set(now[1] is not None)
+            try:
+                lag, failure = self.behind.lag(), self.behind.failure
+            except StoreUnavailable as error:  # the record, which is waited for like the store
+                failure = str(error)
+            self.metrics.lag.set(lag)
+            self.metrics.failing.set(failure is not None)
+            now = f"graph: {lag} transactions behind the record{f' ({failure})' if failure else ''}"
             if now != last:
-                log.info(
-                    "graph: %d transactions behind the record%s", now[0], f" ({now[1]})" if now[1] else ""
-                )
+                log.info(now)
                 last = now
 
     def _sweep_on_schedule(self) -> None:
