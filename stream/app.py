@@ -7,18 +7,17 @@ is what it is.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 from collections.abc import AsyncIterable
-from typing import Any
+from typing import Any, NoReturn
 
 import faust
 from faust.types import EventT
 from mode import CrashingSupervisor
 
 from fraud.errors import RingfenceError
-from fraud.exits import FAILED
+from fraud.exits import FAILED, exit_status
 from fraud.settings import Settings, StreamSettings
 from stream.broker import Topics, security
 from stream.fetching import WholeFetchTransport
@@ -34,9 +33,6 @@ TAKEN = 1_000
 
 IDLE_SAVE_SECONDS = 2.0
 
-LAST_SECONDS = 10.0
-"""What a worker that cannot go on may take to stop."""
-
 WITHIN = 0.05
 """Seconds that an agent waits for more of them."""
 
@@ -47,26 +43,39 @@ class StreamApp(faust.App):
     runtime: Runtime
 
     async def on_first_start(self) -> None:
-        """Load the model and connect; raises what keeps the worker from starting."""
+        """Load the model and connect; what keeps the worker from starting ends the process."""
         await super().on_first_start()
-        await self.runtime.start()
+        try:
+            await self.runtime.start()
+        except Exception as error:
+            _end(error)
         self.add_future(self._watch())
 
     async def _watch(self) -> None:
-        """A worker that cannot go on takes the application down; its supervisor starts both anew."""
+        """A worker that cannot go on ends the process; whoever supervises it starts it anew."""
         try:
             await self.runtime.failed()
-        except RingfenceError as error:
-            log.error("the worker stops: %s", error)
-            await self._end(error)
         except Exception as error:
-            log.exception("the worker stops")
-            await self._end(error)
+            _end(error)
 
-    async def _end(self, error: Exception) -> None:
-        """Stop in good order, or after a while without: a worker that lingers keeps its partitions from others."""
-        asyncio.get_running_loop().call_later(LAST_SECONDS, os._exit, FAILED)
-        await self.crash(error)
+
+def _end(error: Exception) -> NoReturn:
+    """End at once, as by a kill, but with one line that says why: nothing is lost by it.
+
+    Faust's own way out of a crash has many lines and may hang, and a worker that lingers keeps its partitions from
+    others.
+    """
+
+    def fail() -> NoReturn:
+        raise error
+
+    if isinstance(error, RingfenceError):
+        status = exit_status(fail)
+    else:
+        log.error("the worker stops for a fault of ours", exc_info=error)
+        status = FAILED
+    logging.shutdown()
+    os._exit(status)
 
 
 def create_app(settings: Settings) -> StreamApp:
