@@ -44,8 +44,9 @@ class WholeFetchConsumer(FaustConsumer):
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:
         """Fetch once: give the door's topic to the door, the other records to Faust one by one."""
         door = self._door
-        generation = self.app.consumer_generation_id
         records, active = await self._wait_next_records(timeout)
+        # Only now: waiting may have lasted over a rebalance, and what came after it is of the new generation.
+        generation = self.app.consumer_generation_id
         if records is None or self.should_stop:
             return
         if not self.flow_active:
