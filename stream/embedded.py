@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from fraud.decision import Decision
 from fraud.errors import StoreError
 from fraud.label import Label
-from fraud.outbox import deliver
 from fraud.record import Record
 from fraud.record_rows import SavedState
 from fraud.settings import Settings
@@ -43,11 +42,19 @@ LABEL_SOURCE: Source = ("labels", 0)
 class Embedded:
     """The one writer of state; all calls from one thread at a time.
 
-    Making one restores the state: the newest snapshot, then the ledger from there.
+    Making one restores the state: the newest snapshot, then the ledger from there. ``on_alerts`` is called when there
+    are alerts on record to hand over.
     """
 
-    def __init__(self, settings: Settings, scorer: Scorer, record: Record) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        scorer: Scorer,
+        record: Record,
+        on_alerts: Callable[[], object] = lambda: None,
+    ) -> None:
         self._settings = settings
+        self._on_alerts = on_alerts
         self._record = record
         self._recorder = Recorder(record, scorer)
         self._ledger = EmbeddedLedger(record.engine)
@@ -171,12 +178,11 @@ class Embedded:
         self._unwritten += [(one, self._desk.observe(one.step.suspicions)) for one in taken.decided]
 
     def _write(self) -> dict[str, Decision]:
-        """Put what was decided into the record, and hand over the alerts; returns the decisions in force."""
+        """Put what was decided into the record; returns the decisions in force."""
         if self._unwritten_labels:
             self._record.write_labels(self._unwritten_labels, stream=LABEL_STREAM)
             self._unwritten_labels.clear()
         decisions: dict[str, Decision] = {}
-        raised_any = False
         while self._unwritten:
             decided, raised = self._unwritten[0]
             written = self._recorder.write(
@@ -187,10 +193,9 @@ class Embedded:
                 positions={STREAM: decided.offsets[-1] + 1},
             )
             decisions |= {one.transaction_id: one for one in written}
-            raised_any |= bool(raised.alerts)
             del self._unwritten[0]
-        if raised_any:
-            deliver(self._record, self._settings.alert_outbox)
+            if raised.alerts:
+                self._on_alerts()
         return decisions
 
     def _save_desk(self) -> None:

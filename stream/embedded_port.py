@@ -8,11 +8,13 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 from fraud.decision import Decision
 from fraud.errors import RecordError, RingfenceError, ServiceError, StoreError, StoreUnavailable
 from fraud.label import Label
+from fraud.outbox import put
 from fraud.record import Record
 from fraud.settings import Settings
 from fraud.transaction import Transaction
@@ -32,6 +34,12 @@ MOST_TOGETHER = 4_096
 """Transactions decided in one go, about."""
 
 FAILED = "pipeline: failed, and takes up its work again when the service is started anew"
+
+PORTION = 100
+"""Alerts handed over in one go."""
+
+PAUSE = 5.0
+"""Seconds before handing over is tried again."""
 
 IDLE_SECONDS = 1.0
 """How often a quiet port looks whether a snapshot is due."""
@@ -162,7 +170,11 @@ async def embedded_port(settings: Settings, record: Record) -> AsyncIterator[Emb
         scorer = await loop.run_in_executor(
             thread, Scorer.load, settings.stream.model or settings.home / "model"
         )
-        pipeline = await loop.run_in_executor(thread, Embedded, settings, scorer, record)
+        alerted = asyncio.Event()
+        pipeline = await loop.run_in_executor(
+            thread, Embedded, settings, scorer, record, lambda: loop.call_soon_threadsafe(alerted.set)
+        )
+        handing_over = asyncio.create_task(_hand_over(record, settings.alert_outbox, alerted))
         port = EmbeddedPort(pipeline, thread)
         running = asyncio.create_task(port.run())
         running.add_done_callback(port.ended)
@@ -170,12 +182,27 @@ async def embedded_port(settings: Settings, record: Record) -> AsyncIterator[Emb
             yield port
         finally:
             running.cancel()
-            await asyncio.wait([running])
+            handing_over.cancel()
+            await asyncio.wait([running, handing_over])
             if port.is_good:
                 await loop.run_in_executor(thread, pipeline.save)
     finally:
         thread.shutdown()
         lock.release()
+
+
+async def _hand_over(record: Record, folder: Path, alerted: asyncio.Event) -> None:
+    """Hand alerts over beside the decisions, which need not wait for it; what an end cuts off is left for the start."""
+    while True:
+        alerted.clear()
+        try:
+            while waiting := await asyncio.to_thread(record.unsent_alerts, PORTION):
+                await asyncio.to_thread(put, record, folder, waiting)
+        except (StoreError, OSError) as error:
+            log.warning("alerts cannot be handed over now: %s", error)
+            await asyncio.sleep(PAUSE)
+            continue
+        await alerted.wait()
 
 
 def _size(works: Sequence[_Transactions | _Report]) -> int:

@@ -13,7 +13,7 @@ import pytest
 
 from fraud.errors import ServiceError, StoreError, StoreUnavailable
 from fraud.record import Record
-from fraud.record_tables import transactions
+from fraud.record_tables import alert_outbox, transactions
 from fraud.settings import Settings
 from fraud.transaction import parse
 from stream.api_score import tokenised
@@ -268,6 +268,21 @@ def test_a_pipeline_that_fails_says_so_and_a_new_start_decides(
         json.loads(one)["transaction_id"]: known.scores[json.loads(one)["transaction_id"]]
         for one in (payment, other)
     }
+
+
+def test_alerts_are_handed_over_once(known: Known, settings: Settings) -> None:
+    """Beside the decisions; what an end cut off is handed over by the next start."""
+    scores_of(settings, known.messages, 64)
+    record = Record.open(settings.database_url.get_secret_value())
+
+    async def go() -> None:
+        async with serving(settings), asyncio.timeout(60):
+            while record.unsent_alerts():
+                await asyncio.sleep(0.05)
+
+    asyncio.run(go())
+    assert len(list(settings.alert_outbox.iterdir())) == record.count(alert_outbox) > 0
+    record.close()
 
 
 def test_a_home_has_one_keeper_of_state(tmp_path: Path) -> None:
