@@ -63,10 +63,25 @@ def _plain(value: object) -> object:
 
 
 class _StandardErrorHandler(logging.Handler):
-    """Asks for standard error at each record, as a progress bar puts itself in front of it while it runs."""
+    """Asks for standard error at each record, as a progress bar puts itself in front of it while it runs.
+
+    A line that cannot be written (the log lies on a full disk, say) is no reason to stop the work that it tells of;
+    how many were lost is told with the next one that gets through.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lost = 0
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(self.format(record), file=sys.stderr, flush=True)
+        if self._lost:
+            record.lost_lines = self._lost
+        try:
+            print(self.format(record), file=sys.stderr, flush=True)
+        except OSError:
+            self._lost += 1
+        else:
+            self._lost = 0
 
 
 class _JsonFormatter(logging.Formatter):

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -60,3 +63,18 @@ def test_mask_shows_two_characters_at_most(value: str) -> None:
 def test_mask_is_readable() -> None:
     assert mask("ACC-000123") == "AC… (10 characters)"
     assert mask("abcd") == "… (4 characters)"
+
+
+def test_a_full_disk_stops_no_work_and_is_told_afterwards(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging(Settings.load(log_level="info"))
+    log = logging.getLogger("full")
+    with suppress(OSError), Path("/dev/full").open("w") as disk, monkeypatch.context() as full:
+        full.setattr(sys, "stderr", disk)
+        log.info("one")
+        log.info("two")
+    log.info("three")
+    log.info("four")
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.rpartition(" ")[2] for line in lines] == ["lost_lines=2", "event=four"]
