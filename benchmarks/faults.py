@@ -41,6 +41,7 @@ class CutNetwork:
         raise RuntimeError("the proxy does not listen")
 
     def __exit__(self, *_: object) -> None:
+        self.kill()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
 
@@ -63,6 +64,11 @@ class CutNetwork:
         server = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", self._port))
         self._loop.run_forever()
         server.close()
+        left = asyncio.all_tasks(self._loop)
+        for task in left:
+            task.cancel()
+        self._loop.run_until_complete(asyncio.gather(*left, server.wait_closed(), return_exceptions=True))
+        self._loop.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if not self._whole:

@@ -142,7 +142,8 @@ def _topics(stream: StreamSettings) -> list[NewTopic]:
 async def _check_single(admin: AIOKafkaAdminClient, stream: StreamSettings) -> None:
     names = Topics.named(stream.prefix)
     for topic in await admin.describe_topics([names.ledger, names.scored]):
-        if len(topic["partitions"]) != 1:
+        # None at all are told of a topic that was made this moment.
+        if len(topic["partitions"]) > 1:
             raise SettingsError(
                 f"topic {topic['topic']}: has {len(topic['partitions'])} partitions, must have one; "
                 "use another RINGFENCE_STREAM__PREFIX"
