@@ -137,6 +137,6 @@ def test_a_ledger_made_anew_is_refused(world: World, kafka: KafkaService, tmp_pa
 
 def test_a_broker_that_does_not_answer_is_told_once(world: World, tmp_path: Path) -> None:
     settings = settings_for(tmp_path, world.model, "127.0.0.1:9", "none", KEY)
-    with pytest.raises(ServiceError, match="127.0.0.1:9: does not answer") as refusal:
+    with pytest.raises(ServiceError, match=r"127\.0\.0\.1:9: does not answer") as refusal:
         run(ensure_topics(settings))
     assert "\n" not in str(refusal.value)
