@@ -20,6 +20,7 @@ from stream.ledger import Entry, LabelMark, Source
 from stream.state import LedgerState
 from tests.stream.conftest import SINCE, World
 from tests.stream.ledger_entries import PARTITIONS, Placed, letter_of
+from tests.stream.workers import transactions_of
 
 ROWS = 120
 
@@ -42,11 +43,7 @@ def new_state() -> LedgerState:
 def live(world: World) -> Live:
     """Every entry holds a few rows of one partition, and begins with rows that were told before."""
     frame = world.frame[world.frame["event_time"] >= pd.Timestamp(SINCE)].head(ROWS)
-    names = Transaction.__struct_fields__
-    rows = [
-        Transaction(**{n: v for n, v in zip(names, values, strict=True) if v is not None and v == v})
-        for values in zip(*(list(frame[n]) for n in names), strict=True)
-    ]
+    rows = transactions_of(frame)
     sources: list[list[Transaction]] = [[] for _ in range(PARTITIONS)]
     log: list[Placed] = []
     for first in range(0, len(rows), 4):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
+import pandas as pd
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
@@ -21,6 +22,7 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError
 from benchmarks.kill_drill import environment
 from fraud.record import Record
 from fraud.settings import Settings
+from fraud.transaction import Transaction
 from stream.broker import Topics, ensure_topics, new_producer, tail
 
 PATIENCE = 90.0
@@ -126,7 +128,7 @@ async def read_all(settings: Settings, topic: str) -> list[tuple[int, bytes, dic
     await consumer.start()
     name = getattr(Topics.named(settings.stream.prefix), topic)
     try:
-        count = settings.stream.partitions if topic == "decisions" else 1
+        count = settings.stream.partitions if topic in ("decisions", "transactions") else 1
         tps = [TopicPartition(name, partition) for partition in range(count)]
         consumer.assign(tps)
         await consumer.seek_to_beginning(*tps)
@@ -183,3 +185,12 @@ Result = TypeVar("Result")
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:
     return asyncio.run(work)
+
+
+def transactions_of(frame: pd.DataFrame) -> list[Transaction]:
+    """The rows of a tokenised table."""
+    names = Transaction.__struct_fields__
+    return [
+        Transaction(**{n: v for n, v in zip(names, values, strict=True) if v is not None and v == v})
+        for values in zip(*(list(frame[n]) for n in names), strict=True)
+    ]
