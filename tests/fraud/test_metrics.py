@@ -91,6 +91,6 @@ def test_processes_do_not_share_their_counts() -> None:
 def test_a_taken_port_is_told_by_its_setting() -> None:
     with (
         serving(WorkerMetrics()) as server,
-        pytest.raises(ServiceError, match="RINGFENCE_STREAM__METRICS_PORT: cannot listen on 127.0.0.1:"),
+        pytest.raises(ServiceError, match=r"RINGFENCE_STREAM__METRICS_PORT: cannot listen on 127\.0\.0\.1:"),
     ):
         MetricsServer("127.0.0.1", server.port, WorkerMetrics().registry, failed=lambda: None)

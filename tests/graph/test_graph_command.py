@@ -105,7 +105,7 @@ def test_follow_ends_in_order_on_sigterm(store: GraphStore, record: Record) -> N
     assert service.returncode == 0
     assert "following 1 streams" in log
     assert "retention removed 0 transactions" in log
-    assert "stopped, 0 transactions wait" in log
+    assert "graph: stopped" in log
     assert store.writer() is None
 
 
