@@ -349,7 +349,7 @@ async def _uninterrupted_alerts(settings: Settings, scorer: Scorer) -> list[Aler
         await follower.seek(engine.state.position)
         end = await follower.end()
         while engine.state.position < end:
-            taken = await asyncio.to_thread(engine.take, decode_all(await follower.take(8, 5.0)))
+            taken = await asyncio.to_thread(engine.take, decode_all(await follower.take(5.0)))
             for decided in taken.decided:
                 alerts += desk.observe(decided.step.suspicions).alerts
     finally:

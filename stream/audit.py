@@ -25,7 +25,6 @@ from stream.state import LedgerState
 
 __all__ = ["Audit", "audit", "command"]
 
-ENTRIES_AT_ONCE = 8
 PATIENCE = 5.0
 NAMED = 10
 """Transaction ids at fault that are named."""
@@ -63,7 +62,7 @@ async def audit(settings: Settings, scorer: Scorer, record: Record) -> Audit:
         end = await follower.end()
         with stage("Replay the ledger", total=end) as advance:
             while engine.state.position < end:
-                messages = await follower.take(ENTRIES_AT_ONCE, PATIENCE)
+                messages = await follower.take(PATIENCE)
                 taken = await asyncio.to_thread(engine.take, decode_all(messages))
                 for decided in taken.decided:
                     await asyncio.to_thread(_compare, said, decided, scorer, record)

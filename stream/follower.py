@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from fraud.errors import StoreError
@@ -10,6 +12,10 @@ from stream.broker import Topics, tail
 from stream.ledger import Entry, decode_entry
 
 __all__ = ["LedgerFollower"]
+
+MOST_ENTRIES = 1_024
+MOST_BYTES = 600_000
+"""Of the entries taken at once: some four thousand rows, enough to share one write, few enough not to be waited for."""
 
 Placed = tuple[int, Entry]
 """Ledger offset, and the entry there."""
@@ -21,6 +27,7 @@ class LedgerFollower:
     def __init__(self, settings: Settings) -> None:
         self._ledger = TopicPartition(Topics.named(settings.stream.prefix).ledger, 0)
         self._consumer: AIOKafkaConsumer = tail(settings)
+        self._held: deque[tuple[int, bytes]] = deque()
 
     async def start(self) -> None:
         """Connect; nothing is read before ``seek``."""
@@ -44,6 +51,7 @@ class LedgerFollower:
                 f"ledger: holds {begin} to {end}, the state stands at {position}; if the topic was made anew, "
                 "remove the state folder, else restore a snapshot from within that range"
             )
+        self._held.clear()
         self._consumer.seek(self._ledger, position)
         self._consumer.resume(self._ledger)
 
@@ -59,10 +67,20 @@ class LedgerFollower:
         known: int | None = self._consumer.highwater(self._ledger)
         return known or 0
 
-    async def take(self, most: int, seconds: float) -> list[tuple[int, bytes]]:
-        """At most ``most`` entries, still encoded, as soon as there is one; none after ``seconds``."""
-        fetched = await self._consumer.getmany(timeout_ms=int(seconds * 1000), max_records=most)
-        return [(one.offset, one.value) for records in fetched.values() for one in records]
+    async def take(self, seconds: float) -> list[tuple[int, bytes]]:
+        """The next entries, still encoded, as soon as there is one; none after ``seconds``.
+
+        They are bounded by their size, not their number: an entry holds one row when it is quiet, hundreds under load.
+        """
+        if not self._held:
+            fetched = await self._consumer.getmany(timeout_ms=int(seconds * 1000), max_records=MOST_ENTRIES)
+            self._held.extend((one.offset, one.value) for records in fetched.values() for one in records)
+        taken: list[tuple[int, bytes]] = []
+        size = 0
+        while self._held and (not taken or size + len(self._held[0][1]) <= MOST_BYTES):
+            taken.append(self._held.popleft())
+            size += len(taken[-1][1])
+        return taken
 
 
 def decode_all(messages: list[tuple[int, bytes]]) -> list[Placed]:

@@ -44,7 +44,7 @@ from stream.desk import RingDesk
 from stream.pipeline import Pipeline, Step
 from stream.recording import Recorder
 
-__all__ = ["Replayed", "command", "replay", "ring_table"]
+__all__ = ["Replayed", "as_transactions", "command", "replay", "ring_table"]
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ def replay(
                 said.rings.update({ring.ring_id: ring for ring in raised.rings})
                 said.alerts += len(raised.alerts)
                 if recorder is not None and (len(rows) or raised.alerts):
-                    recorder.write(step, _as_transactions(frame, rows), raised)
+                    recorder.write(step, as_transactions(frame, rows), raised)
                     if notify is not None:
                         notify()
             advance(len(chunk))
@@ -133,7 +133,7 @@ def _score_rows(step: Step, ids: NDArray[np.object_]) -> pd.DataFrame:
     )
 
 
-def _as_transactions(frame: pd.DataFrame, rows: NDArray[np.int64]) -> list[Transaction]:
+def as_transactions(frame: pd.DataFrame, rows: NDArray[np.int64]) -> list[Transaction]:
     """Rows of a checked table as records; missing values are None."""
     columns = {
         name: frame[name].iloc[rows].tolist() for name in Transaction.__struct_fields__ if name not in NOWHERE

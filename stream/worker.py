@@ -38,9 +38,6 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 Arguments = TypeVarTuple("Arguments")
 
-ENTRIES_AT_ONCE = 8
-"""Ledger entries taken in one go: thousands of transactions under load, and no more than came when it is quiet."""
-
 QUEUED = 4
 """Runs of entries that may wait for the record; then the engine waits, and with it the door."""
 
@@ -239,12 +236,12 @@ class Worker:
 
     async def _advance(self, engine: Engine) -> bool:
         """Take what the ledger has, greedily, or in batches of ``batch_ms`` where that is set."""
-        messages = await self.follower.take(ENTRIES_AT_ONCE, IDLE_SECONDS)
+        messages = await self.follower.take(IDLE_SECONDS)
         if not messages:
             return False
         if wait := self.settings.stream.batch_ms:
             await asyncio.sleep(wait / 1000)
-            messages += await self.follower.take(ENTRIES_AT_ONCE, 0)
+            messages += await self.follower.take(0)
         with self.metrics.engine_seconds.time():
             taken = await self._in_engine_thread(_take, engine, messages)
         await self._queue.put(taken)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +14,7 @@ IDS = st.lists(st.text(alphabet="abcdé", min_size=1, max_size=40), max_size=60)
 
 def cut(ids: list[str], at: list[int]) -> list[list[str]]:
     places = sorted({min(place, len(ids)) for place in at} | {0, len(ids)})
-    return [ids[start:stop] for start, stop in zip(places, places[1:], strict=False)]
+    return [ids[start:stop] for start, stop in pairwise(places)]
 
 
 @given(ids=IDS, at=st.lists(st.integers(0, 60)), horizon=st.integers(1, 20))
