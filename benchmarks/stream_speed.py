@@ -91,7 +91,7 @@ def prepare(folder: Path, broker: str) -> Prepared:
         device="cpu",
         seed=0,
         sage_config=SageConfig(epochs=1),
-        booster_config=BoosterConfig(trees=300, depth=6),
+        booster_config=BoosterConfig(trees=300, depth=6, patience=300),
     )
     live = frame.iloc[HISTORY:].reset_index(drop=True)
     messages = [one for portion in messages_of(live, labels=False) for one in portion]

@@ -113,8 +113,7 @@ class Record(RecordReader):
             insert_new(
                 connection, table.dead_letters, [msgspec.structs.asdict(letter) for letter in dead_letters]
             )
-            for source, position in reached.items():
-                advance(connection, source, position)
+            advance(connection, reached)
             for state in states:
                 keep_state(connection, state)
         kept = set(new)

@@ -34,6 +34,9 @@ class Intake:
         self._waiting_rows = 0
         self._room = asyncio.Event()
         self._room.set()
+        self._sent: set[asyncio.Future[object]] = set()
+        self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Fails when the ledger did not take an entry."""
 
     def own(self, settled: Mapping[Source, int]) -> None:
         """Take in these sources from now on, each from an offset; all that was under way is forgotten."""
@@ -48,10 +51,11 @@ class Intake:
         return self._waiting_rows
 
     async def accept(self, partition: int, records: Sequence[tuple[int, bytes]]) -> None:
-        """Admit records (offset, JSON) of a transactions partition, ascending; returns when the ledger has them.
+        """Admit records (offset, JSON) of a transactions partition, ascending, and send them to the ledger.
 
-        Records below what was accepted before are passed over, as is a partition that this worker does not own.
-        Waits first while too many rows are under way.
+        Returns before the ledger has them: what it has comes back through it, in the order sent. Records below what
+        was accepted before are passed over, as is a partition that this worker does not own. Waits first while too
+        many rows are under way.
         """
         source: Source = ("transactions", partition)
         for first in range(0, len(records), ENTRY_ROWS):
@@ -72,8 +76,16 @@ class Intake:
         )
 
     async def append(self, entry: Entry) -> None:
-        """Append an entry to the ledger; returns when all replicas have it."""
-        await self._producer.send_and_wait(self._topics.ledger, encode_entry(entry))
+        """Send an entry to the ledger, after those sent before."""
+        sent: asyncio.Future[object] = await self._producer.send(self._topics.ledger, encode_entry(entry))
+        self._sent.add(sent)
+        sent.add_done_callback(self._acknowledged)
+
+    def _acknowledged(self, sent: asyncio.Future[object]) -> None:
+        self._sent.discard(sent)
+        error = None if sent.cancelled() else sent.exception()
+        if error is not None and not self.failure.done():
+            self.failure.set_exception(error)
 
     def settle(self, settled: Mapping[Source, int]) -> None:
         """Note that everything below these offsets is in the record; makes room for more."""

@@ -24,10 +24,13 @@ from stream.recording import Recorder
 from stream.repeats import Repeat, Repeats
 from stream.scored import ScoredMessage, encode_scored
 
-__all__ = ["Outlet"]
+__all__ = ["Outlet", "Sent"]
 
 Answer = tuple[int, Decision]
 """Partition of the decisions topic, and the decision."""
+
+Sent = list[asyncio.Future[object]]
+"""Messages on their way; each future ends when all replicas have its message."""
 
 
 class Outlet:
@@ -54,22 +57,23 @@ class Outlet:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="record")
         self._written: dict[str, int] = {}
 
-    async def finish(self, taken: Taken) -> None:
-        """Bring out everything of one run of entries."""
+    async def finish(self, taken: Taken) -> Sent:
+        """Bring out everything of one run of entries; it is done when what was sent is acknowledged."""
         partitions = sorted(partition for kind, partition in taken.settled if kind == "transactions")
         if not partitions:
-            return
+            return []
         await self._tell_desk(taken, partitions)
         with self._metrics.record_write_seconds.time():
             answers = await patiently(partial(self._write, taken, partitions), self._thread)
         letters = taken.letters + await self._answer(answers, taken.repeated, taken.reached)
         self._count(taken, letters)
-        await self._publish(answers, letters)
+        return await self._publish(answers, letters)
 
     async def answer_again(self, repeated: Sequence[Repeat], letters: Sequence[DeadLetter]) -> None:
         """Send decisions and letters that are on record once more: a crash may have come before they went out."""
         answers: list[Answer] = []
-        await self._publish(answers, [*letters, *await self._answer(answers, repeated)])
+        letters = [*letters, *await self._answer(answers, repeated)]
+        await asyncio.gather(*await self._publish(answers, letters))
 
     async def _answer(
         self,
@@ -123,8 +127,8 @@ class Outlet:
         self._written = positions
         return answers
 
-    async def _publish(self, answers: Iterable[Answer], letters: Sequence[DeadLetter]) -> None:
-        futures = []
+    async def _publish(self, answers: Iterable[Answer], letters: Sequence[DeadLetter]) -> Sent:
+        futures: Sent = []
         for letter in letters:
             key = f"{letter.source}/{letter.position}".encode()
             futures.append(
@@ -135,11 +139,11 @@ class Outlet:
             batches.setdefault(partition, []).append(decision)
         for partition, decisions in batches.items():
             futures += await self._send_all(partition, decisions)
-        await asyncio.gather(*futures)
+        return futures
 
-    async def _send_all(self, partition: int, decisions: list[Decision]) -> list[asyncio.Future[object]]:
+    async def _send_all(self, partition: int, decisions: list[Decision]) -> Sent:
         """Decisions in whole batches, which costs a fifth of sending them one by one."""
-        futures = []
+        futures: Sent = []
         batch = self._producer.create_batch()
         for decision in decisions:
             key, value = decision.transaction_id.encode(), decision_message(decision)

@@ -25,7 +25,7 @@ from stream.engine import Engine, Taken
 from stream.follower import LedgerFollower, decode_all
 from stream.intake import Intake
 from stream.ledger import Source
-from stream.outlet import Outlet
+from stream.outlet import Outlet, Sent
 from stream.patience import patiently
 from stream.recording import Recorder
 from stream.snapshots import Saving, Snapshots
@@ -38,8 +38,8 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 Arguments = TypeVarTuple("Arguments")
 
-QUEUED = 4
-"""Runs of entries that may wait for the record; then the engine waits, and with it the door."""
+QUEUED = 1
+"""Runs of entries that may wait for the record; then the engine waits, and what comes meanwhile shares the next run."""
 
 IDLE_SECONDS = 0.2
 GRACE_SECONDS = 2.0
@@ -76,6 +76,9 @@ class Worker:
         self._fetched: dict[int, deque[tuple[int, float]]] = {}
         """By partition, first offset of each fetch that is under way, and the broker's time of that record."""
         self._queue: asyncio.Queue[Taken] = asyncio.Queue(QUEUED)
+        """Taken by the engine; done when settled."""
+        self._sent: asyncio.Queue[tuple[Taken, Sent]] = asyncio.Queue(QUEUED)
+        """On record, decisions on their way to their topic."""
         self._turn = asyncio.Lock()
         """Held by whoever may move the engine."""
         self._ready = asyncio.Event()
@@ -95,7 +98,7 @@ class Worker:
         self.intake = Intake(self.settings, self.producer, Tokeniser.from_settings(self.settings))
         recorder = Recorder(self.record, self.scorer)
         self.outlet = Outlet(self.topics, self.producer, self.record, recorder, self.metrics)
-        self._tasks = [asyncio.create_task(self._watch(one)) for one in (self._decide(), self._finish())]
+        self._tasks = [asyncio.create_task(self._watch(one)) for one in self._parts()]
 
     @property
     def is_open(self) -> bool:
@@ -227,6 +230,13 @@ class Worker:
         found = self.snapshots.newest(undecided) or self.snapshots.seed()
         return found or LedgerState(online_graph(self.settings), SeenIds(self.settings.stream.seen_ids))
 
+    def _parts(self) -> tuple[Awaitable[None], ...]:
+        return self._decide(), self._finish(), self._acknowledge(), self._appended()
+
+    async def _appended(self) -> None:
+        """Raises when the ledger did not take an entry."""
+        await self.intake.failure
+
     async def _decide(self) -> None:
         while True:
             async with self._turn:
@@ -251,7 +261,13 @@ class Worker:
     async def _finish(self) -> None:
         while True:
             taken = await self._queue.get()
-            await self.outlet.finish(taken)
+            await self._sent.put((taken, await self.outlet.finish(taken)))
+
+    async def _acknowledge(self) -> None:
+        """Settle, in order, what was decided and sent: the next ones are being written meanwhile."""
+        while True:
+            taken, sent = await self._sent.get()
+            await asyncio.gather(*sent)
             self.intake.settle(taken.settled)
             for (_, partition), offset in taken.settled.items():
                 if partition in self._settled:
