@@ -16,31 +16,48 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Protocol
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Protocol
 
+import msgspec
+import typer
 from aiokafka import TopicPartition
 
+from benchmarks.results import machine, write_result, write_section
+from data.canonical import read_transactions
+from data.simulate import simulate
+from data.tokenise import tokenise_table
 from fraud import record_tables
 from fraud.alert import Alert
-from fraud.errors import StoreUnavailable
+from fraud.errors import RingfenceError, StoreUnavailable
+from fraud.exits import exit_status
+from fraud.progress import stage
 from fraud.record import Record
+from fraud.services.kafka import KafkaService
+from fraud.services.neo4j import Neo4jService
 from fraud.settings import Settings
+from fraud.tokens import Tokeniser
+from gnn.training import SageConfig
 from graph.opening import open_graph_store
 from graph.seen import SeenIds
 from models.scorer import Scorer
-from models.training import online_graph
+from models.training import online_graph, train
 from stream.audit import Audit, audit
 from stream.broker import Topics, tail
 from stream.desk import RingDesk
 from stream.desk_follower import desk_position
 from stream.engine import Engine
 from stream.follower import LedgerFollower, decode_all
-from stream.publish import Message, publisher
+from stream.publish import Message, messages_of, publisher
 from stream.snapshots import Snapshots
 from stream.state import LedgerState
+from tests.fraud.bad_records import bad_records
 
 __all__ = [
     "Drill",
@@ -55,6 +72,7 @@ __all__ = [
 
 FULL_SPEED = 2_048
 PATIENCE = 600.0
+TRAINING_ROWS = 60_000
 SETTLE_SECONDS = 300.0
 MOST_FAULTS = 5
 
@@ -379,3 +397,100 @@ async def _judge_topic(settings: Settings, ids: set[str], found: Findings) -> No
         await consumer.stop()
     if {key.decode() for key in seen} != ids:
         found.faults.append(f"decisions of {len(seen):,} transactions on the topic, {len(ids):,} expected")
+
+
+def main(
+    transactions: Annotated[int, typer.Option(help="Transactions to stream, about.")] = 2_000_000,
+    graph: Annotated[
+        bool,
+        typer.Option(
+            help="Neo4j and its writer too, killed twice; it takes about a thousand transactions a second."
+        ),
+    ] = False,
+) -> None:
+    """Pull plugs on a stream at full speed; write the section."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ringfence-drill-")))
+        cache = Settings.load().services.cache
+        kafka = stack.enter_context(KafkaService(folder / "kafka", cache=cache, memory_mb=1_024))
+        services: dict[str, Killable] = {"kafka": kafka}
+        plugs = [Plug(share, f"worker-{place % 2}") for place, share in enumerate((0.1, 0.3, 0.5, 0.7, 0.9))]
+        plugs.append(Plug(0.4, "kafka"))
+        store: dict[str, object] = {}
+        if graph:
+            neo4j = stack.enter_context(Neo4jService(folder / "neo4j", cache=cache))
+            services["neo4j"] = neo4j
+            plugs += [Plug(0.2, "neo4j"), Plug(0.6, "neo4j")]
+            store = {"uri": neo4j.address, "user": neo4j.user, "password": neo4j.password}
+        found = asyncio.run(_stream(folder, kafka.address, transactions, services, plugs, store))
+    result = msgspec.to_builtins(found)
+    write_result("kill_drill", result)
+    write_section("kill_drill", _section(found, graph))
+    print(_section(found, graph))
+    if found.faults:
+        raise RingfenceError("; ".join(found.faults))
+
+
+async def _stream(
+    folder: Path,
+    broker: str,
+    transactions: int,
+    services: dict[str, Killable],
+    plugs: Sequence[Plug],
+    store: dict[str, object],
+) -> Findings:
+    days = 60
+    with stage("Simulate and train"):
+        made = simulate(
+            folder / "world", days=days, accounts=max(200, transactions * 10 // 11 // days), seed=11
+        )
+        raw = read_transactions(made.transactions)
+        settings = Settings.load(
+            home=folder / "home",
+            token_key="drill" * 8,
+            stream={"broker": broker, "prefix": "drill.", "group": "drill", "model": folder / "model"},
+            graph=store or {},
+        )
+        first = raw.iloc[: min(len(raw) // 2, TRAINING_ROWS)].reset_index(drop=True)
+        table = tokenise_table(first, Tokeniser.from_settings(settings))
+        train(table, folder / "model", settings, device="cpu", seed=0, sage_config=SageConfig(epochs=1))
+    ids, bad = set(raw["transaction_id"]), len(raw) // 100
+    drill = Drill(settings, services)
+    try:
+        for name in drill.names:
+            drill.start_worker(name)
+        if store:
+            drill.start_graph_writer()
+        damaged = (value for _, value in bad_records(7, bad))
+        found = await drill.run(with_bad_records(messages_of(raw), damaged, 100), len(ids) + bad, plugs)
+        await drill.settle(found)
+    finally:
+        drill.stop()
+    return await judge(settings, ids, bad, found)
+
+
+def _section(found: Findings, graph: bool) -> str:
+    faults = "; ".join(found.faults) or "none"
+    return "\n".join(
+        [
+            "## Plugs pulled at full speed",
+            "",
+            f"{datetime.now(UTC):%Y-%m-%d}, `python -m benchmarks.kill_drill{' --graph' if graph else ''}`, "
+            f"{machine('aiokafka', 'faust-streaming')}. Two workers on one real Kafka"
+            f"{', Neo4j with its writer' if graph else ''}; all killed with SIGKILL and started again.",
+            "",
+            "| | |",
+            "|---|---|",
+            f"| transactions accepted, each with one decision, bit for bit that of a replay | {found.accepted:,} |",
+            f"| malformed records, each in the dead letters once | {found.refused:,} |",
+            f"| alert states, each handed over once | {found.alerts:,} |",
+            f"| plugs pulled | {', '.join(found.pulled)} |",
+            f"| decisions sent to their topic again, with the same content | {found.repeated_messages:,} |",
+            f"| seconds from the first record to the last decision | {found.seconds:,.0f} |",
+            f"| lost, doubled or different | {faults} |",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(exit_status(lambda: typer.run(main)))
