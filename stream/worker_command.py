@@ -13,7 +13,7 @@ from fraud.settings import Settings
 
 __all__ = ["command"]
 
-SWITCH_SECONDS = 0.0005
+SWITCH_SECONDS = 0.00005
 
 
 def command(
@@ -29,8 +29,8 @@ def command(
     from stream.app import create_app
 
     app = create_app(settings)
-    # The record's thread gives the interpreter lock away at every statement; at Python's 5 ms it waits longer for the
-    # lock to come back than its work takes (25 ms in place of 4 for a small batch).
+    # The record's thread gives the interpreter lock away at every statement; at Python's 5 ms it waits longer for
+    # the lock to come back than its work takes.
     sys.setswitchinterval(SWITCH_SECONDS)
     # Faust's own log set-up would take the form of the settings away.
     logging.getLogger().setLevel((log_level or settings.log_level).upper())

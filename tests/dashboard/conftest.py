@@ -25,8 +25,9 @@ ARGUMENTS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Ends with its file: Playwright keeps an event loop running in this thread, and other tests need their own."""
     if not CHROMIUM.exists():
         pytest.skip(f"no {CHROMIUM}: install chromium to test the pages")
     with sync_playwright() as playwright:

@@ -132,11 +132,11 @@ def test_nodes_outlive_kill_9_of_neo4j(own_neo4j: Neo4jService) -> None:
 def test_neo4j_has_the_browser_and_a_password_of_its_own(neo4j: Neo4jService) -> None:
     assert stat.S_IMODE(neo4j.password_path.stat().st_mode) == 0o600
     assert len(neo4j.password) >= 32
-    for guess in ("neo4j", "password"):
-        with driver_of(neo4j, guess) as driver, pytest.raises(AuthError):
-            driver.verify_connectivity()
     with driver_of(neo4j) as driver:
         components = driver.execute_query("CALL dbms.components() YIELD name, versions, edition").records[0]
+    # One guess: the server shuts a user out after three.
+    with driver_of(neo4j, "neo4j") as driver, pytest.raises(AuthError):
+        driver.verify_connectivity()
     assert (components["versions"], components["edition"]) == ([neo4j.version], "community")
     page = subprocess.run(["curl", "-sS", neo4j.browser], capture_output=True, text=True, check=True).stdout
     assert "Neo4j Browser" in page
