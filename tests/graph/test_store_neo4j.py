@@ -23,7 +23,7 @@ from tests.graph.test_store_write_behind import write
 
 
 def test_kill_nine_of_neo4j_loses_and_doubles_nothing(record: Record, own_neo4j: Neo4jService) -> None:
-    with connect(own_neo4j, patience=1.0) as store:
+    with connect(own_neo4j, patience=5.0) as store:
         with WriteBehind(record, store, portion=200) as behind:
             slowest = 0.0
             for turn in range(2):
