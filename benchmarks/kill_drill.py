@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,18 +45,15 @@ from fraud.settings import Settings
 from fraud.tokens import Tokeniser
 from gnn.training import SageConfig
 from graph.opening import open_graph_store
-from graph.seen import SeenIds
 from models.scorer import Scorer
-from models.training import online_graph, train
+from models.training import train
 from stream.audit import Audit, audit
 from stream.broker import Topics, tail
 from stream.desk import RingDesk
 from stream.desk_follower import desk_position
-from stream.engine import Engine
-from stream.follower import LedgerFollower, decode_all
+from stream.follower import ledger_end
+from stream.ledger_replay import replay_ledger
 from stream.publish import Message, messages_of, publisher
-from stream.snapshots import Snapshots
-from stream.state import LedgerState
 from tests.fraud.bad_records import bad_records
 
 __all__ = [
@@ -224,7 +221,7 @@ class Drill:
         until = time.monotonic() + SETTLE_SECONDS
         try:
             while time.monotonic() < until:
-                told = await asyncio.to_thread(desk_position, record) >= await _ledger_end(self.settings)
+                told = await asyncio.to_thread(desk_position, record) >= await ledger_end(self.settings)
                 drawn = "graph" not in self.processes or await asyncio.to_thread(self._graph_is_whole, record)
                 if told and drawn:
                     break
@@ -247,15 +244,6 @@ class Drill:
             for portion in portions:
                 for first in range(0, len(portion), FULL_SPEED):
                     await asyncio.gather(*await out.send(portion[first : first + FULL_SPEED]))
-
-
-async def _ledger_end(settings: Settings) -> int:
-    follower = LedgerFollower(settings)
-    await follower.start()
-    try:
-        return await follower.end()
-    finally:
-        await follower.stop()
 
 
 def graph_totals(settings: Settings) -> dict[str, tuple[int, int, float]]:
@@ -356,22 +344,11 @@ async def _judge_alerts(settings: Settings, scorer: Scorer, record: Record, foun
 
 
 async def _uninterrupted_alerts(settings: Settings, scorer: Scorer) -> list[Alert]:
-    state = Snapshots(settings.home / "state").seed()
-    engine = Engine(state or LedgerState(online_graph(settings), SeenIds(settings.stream.seen_ids)), scorer)
-    engine.own(dict.fromkeys(range(settings.stream.partitions), 0))
     desk = RingDesk(settings.costs.review_cost)
-    follower = LedgerFollower(settings)
-    await follower.start()
     alerts: list[Alert] = []
-    try:
-        await follower.seek(engine.state.position)
-        end = await follower.end()
-        while engine.state.position < end:
-            taken = await asyncio.to_thread(engine.take, decode_all(await follower.take(5.0)))
-            for decided in taken.decided:
-                alerts += desk.observe(decided.step.suspicions).alerts
-    finally:
-        await follower.stop()
+    async with aclosing(replay_ledger(settings, scorer)) as replayed:
+        async for decided in replayed:
+            alerts += desk.observe(decided.step.suspicions).alerts
     return alerts
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import msgspec
-from msgspec.structs import force_setattr
+from msgspec.structs import force_setattr, replace
 
 from fraud.errors import RecordError
 from fraud.tokens import Tokeniser
@@ -26,7 +26,7 @@ from fraud.transaction import (
     parse,
 )
 
-__all__ = ["admit"]
+__all__ = ["admit", "tokenised"]
 
 _decode = msgspec.json.Decoder(Transaction).decode
 _decode_any = msgspec.json.Decoder().decode
@@ -173,3 +173,15 @@ def _tokenise(transactions: list[Transaction], tokeniser: Tokeniser) -> None:
             force_setattr(one, "device_id", next(device))
         if one.ip is not None:
             force_setattr(one, "ip", next(ip))
+
+
+def tokenised(one: Transaction, tokeniser: Tokeniser) -> Transaction:
+    """As it is kept: personal identifiers replaced by tokens."""
+    token = tokeniser.token
+    return replace(
+        one,
+        account_id=token("account", one.account_id),
+        counterparty_id=one.counterparty_id and token("account", one.counterparty_id),
+        device_id=one.device_id and token("device", one.device_id),
+        ip=one.ip and token("ip", one.ip),
+    )

@@ -10,6 +10,7 @@ from fraud.alert import AlertState, Severity, Subject
 from fraud.decision import Outcome, Reason
 from fraud.label import Label
 from fraud.ring import Ring
+from fraud.transaction import Transaction
 
 __all__ = ["AlertSummary", "DayCount", "DecidedTransaction", "Following", "SavedState"]
 
@@ -51,6 +52,10 @@ class DecidedTransaction(msgspec.Struct, frozen=True):
     score: float | None
     outcome: Outcome | None
     reasons: tuple[Reason, ...] = ()
+
+    def transaction(self) -> Transaction:
+        """The transaction alone, tokenised."""
+        return Transaction(**{name: getattr(self, name) for name in Transaction.__struct_fields__})
 
 
 class DayCount(msgspec.Struct, frozen=True):

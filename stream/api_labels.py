@@ -9,6 +9,7 @@ from typing import Annotated
 import msgspec
 from fastapi import APIRouter, Depends, Request, Response
 
+from fraud.door import tokenised
 from fraud.label import Label
 from fraud.transaction import Transaction
 from stream.api_access import Caller, require
@@ -18,7 +19,6 @@ from stream.api_limits import read_json
 from stream.api_parts import Parts, PartsOf, json_answer
 from stream.api_problems import ProblemError
 from stream.api_schema import REPORT, body, problems, result
-from stream.api_score import tokenised
 from stream.messages import LabelReport, read_label
 
 __all__ = ["router"]
@@ -71,7 +71,7 @@ async def _about(parts: Parts, report: LabelReport) -> Transaction:
     """The tokenised transaction of a label: the one on record, else the one sent along."""
     found = await asyncio.to_thread(parts.record.transactions, [report.label.transaction_id])
     if found:
-        return Transaction(**{name: getattr(found[0], name) for name in Transaction.__struct_fields__})
+        return found[0].transaction()
     if report.transaction is None:
         raise ProblemError(
             404, "no such transaction on record; send the label after it, or the transaction's fields along"

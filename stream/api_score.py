@@ -7,12 +7,11 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
-from msgspec.structs import replace
 
 from fraud.decision import Decision
+from fraud.door import tokenised
 from fraud.errors import Conflict, RecordError, RingfenceError
-from fraud.tokens import Tokeniser
-from fraud.transaction import Transaction, parse
+from fraud.transaction import parse
 from stream.api_access import Caller, require
 from stream.api_answers import BatchAnswer, BatchResult, Pending, receipt_answer
 from stream.api_keys import Scope
@@ -122,18 +121,6 @@ async def receipt(
     if found is None:
         raise ProblemError(404, "no receipt on record")
     return json_answer(receipt_answer(found, full=full))
-
-
-def tokenised(one: Transaction, tokeniser: Tokeniser) -> Transaction:
-    """As it is kept: personal identifiers replaced by tokens."""
-    token = tokeniser.token
-    return replace(
-        one,
-        account_id=token("account", one.account_id),
-        counterparty_id=one.counterparty_id and token("account", one.counterparty_id),
-        device_id=one.device_id and token("device", one.device_id),
-        ip=one.ip and token("ip", one.ip),
-    )
 
 
 def _payment(parts: Parts, record: bytes | msgspec.Raw) -> Payment:

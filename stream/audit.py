@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -11,21 +12,15 @@ from typing import Annotated
 import typer
 
 from fraud.errors import AuditFailed
-from fraud.progress import stage
 from fraud.record import Record
 from fraud.settings import Settings
-from graph.seen import SeenIds
 from models.scorer import Scorer
 from models.thresholds import OUTCOMES
-from models.training import online_graph
-from stream.engine import Decided, Engine
-from stream.follower import LedgerFollower, decode_all
-from stream.snapshots import Snapshots
-from stream.state import LedgerState
+from stream.engine import Decided
+from stream.ledger_replay import replay_ledger
 
 __all__ = ["Audit", "audit", "command"]
 
-PATIENCE = 5.0
 NAMED = 10
 """Transaction ids at fault that are named."""
 
@@ -51,24 +46,10 @@ class Audit:
 
 async def audit(settings: Settings, scorer: Scorer, record: Record) -> Audit:
     """Replay the whole ledger, from the seed on where there is one, as it stands at the call."""
-    state = Snapshots(settings.home / "state").seed()
-    engine = Engine(state or LedgerState(online_graph(settings), SeenIds(settings.stream.seen_ids)), scorer)
-    engine.own(dict.fromkeys(range(1_000), 0))
     said = Audit()
-    follower = LedgerFollower(settings)
-    await follower.start()
-    try:
-        await follower.seek(engine.state.position)
-        end = await follower.end()
-        with stage("Replay the ledger", total=end) as advance:
-            while engine.state.position < end:
-                messages = await follower.take(PATIENCE)
-                taken = await asyncio.to_thread(engine.take, decode_all(messages))
-                for decided in taken.decided:
-                    await asyncio.to_thread(_compare, said, decided, scorer, record)
-                advance(len(messages))
-    finally:
-        await follower.stop()
+    async with aclosing(replay_ledger(settings, scorer)) as replayed:
+        async for decided in replayed:
+            await asyncio.to_thread(_compare, said, decided, scorer, record)
     return said
 
 

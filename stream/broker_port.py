@@ -25,6 +25,7 @@ from fraud.settings import Settings
 from fraud.transaction import Transaction
 from stream.broker import Topics, ensure_topics, new_producer, tail
 from stream.decision_port import Answer, Payment
+from stream.ledger import source_name
 from stream.messages import SCHEMA_VERSION, LabelReport
 
 __all__ = ["BrokerPort", "broker_port"]
@@ -123,7 +124,10 @@ class BrokerPort:
         except (KafkaError, TimeoutError) as error:
             raise self._silent(error) from error
         decided = await asyncio.to_thread(self._record.positions)
-        lag = sum(max(0, end - decided.get(f"transactions-{tp.partition}", 0)) for tp, end in ends.items())
+        lag = sum(
+            max(0, end - decided.get(source_name(("transactions", tp.partition)), 0))
+            for tp, end in ends.items()
+        )
         return {"broker": "ok", "lag": lag}
 
     async def run(self) -> None:

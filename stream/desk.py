@@ -6,6 +6,7 @@ few transactions that were not approved.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import Self
 
@@ -13,12 +14,15 @@ import msgspec
 
 from fraud.alert import Alert
 from fraud.errors import StoreError
+from fraud.record_rows import SavedState
 from fraud.ring import Ring
 from graph.rings import RingWatch
 from stream.alerting import AlertDesk, ring_record
 from stream.suspicion import Suspicion
 
 __all__ = ["Raised", "RingDesk"]
+
+log = logging.getLogger(__name__)
 
 FORMAT = 1
 
@@ -81,3 +85,14 @@ class RingDesk:
             )
         except msgspec.DecodeError as error:
             raise StoreError(f"ring desk: its memory is unreadable ({error})") from error
+
+    @classmethod
+    def remembered(cls, state: SavedState | None, review_cost: float) -> Self:
+        """A desk from its memory on record; one that begins anew where there is none, or none that can be read."""
+        if state is None:
+            return cls(review_cost)
+        try:
+            return cls.from_bytes(state.body, review_cost)
+        except StoreError as error:
+            log.warning("the ring desk begins anew: %s", error)
+            return cls(review_cost)

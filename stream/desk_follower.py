@@ -10,7 +10,6 @@ from functools import partial
 
 from aiokafka import AIOKafkaProducer
 
-from fraud.errors import StoreError
 from fraud.metrics import WorkerMetrics
 from fraud.outbox import put
 from fraud.record import Record
@@ -54,23 +53,13 @@ class DeskFollower:
         self._producer = producer
         self._record = record
         state = record.state(STATE)
-        self._desk = self._remembered(state)
+        self._desk = RingDesk.remembered(state, settings.costs.review_cost)
         self.saved = 0 if state is None else state.position
         """Ledger offset that the saved memory has come to."""
         self._order = LedgerOrder(partitions, self.saved)
         self._saved_at = time.monotonic()
         self._turn = asyncio.Lock()
         """A memory is never saved between what the desk says and the record's having it."""
-
-    def _remembered(self, state: SavedState | None) -> RingDesk:
-        review_cost = self._settings.costs.review_cost
-        if state is None:
-            return RingDesk(review_cost)
-        try:
-            return RingDesk.from_bytes(state.body, review_cost)
-        except StoreError as error:
-            log.warning("the ring desk begins anew: %s", error)
-            return RingDesk(review_cost)
 
     async def take(self, messages: Sequence[ScoredMessage]) -> None:
         """Take in messages; when it returns, what they brought up is in the record and handed over."""

@@ -14,19 +14,16 @@ from fraud.decision import Decision
 from fraud.errors import StoreError
 from fraud.label import Label
 from fraud.record import Record
-from fraud.record_rows import SavedState
 from fraud.settings import Settings
 from fraud.transaction import Transaction
-from graph.seen import SeenIds
 from models.scorer import Scorer
-from models.training import online_graph
 from stream.desk import Raised, RingDesk
 from stream.embedded_ledger import EmbeddedLedger
 from stream.engine import Decided, Engine, Taken
 from stream.ledger import Entry, Kind, LabelMark, Source
 from stream.recording import Recorder
 from stream.snapshots import Saving, Snapshots
-from stream.state import LedgerState
+from stream.state import LedgerState, empty_state
 
 __all__ = ["Embedded"]
 
@@ -118,11 +115,11 @@ class Embedded:
 
     def _restore(self, scorer: Scorer) -> Engine:
         memory = self._record.state(DESK)
-        self._desk = self._remembered(memory)
+        self._desk = RingDesk.remembered(memory, self._settings.costs.review_cost)
         decided = 0 if memory is None else memory.position
         state = self._snapshots.newest({SOURCE: decided})
         if state is None:
-            state = LedgerState(online_graph(self._settings), SeenIds(self._settings.stream.seen_ids))
+            state = empty_state(self._settings)
         self._check_reach(state)
         engine = self._engine = Engine(state, scorer)
         # What the ring desk's memory holds is not scored again; what it does not hold is, and written where it lacks.
@@ -135,16 +132,6 @@ class Embedded:
             self._write()
         log.info("state restored, %d entries replayed in %.1f s", replayed, time.monotonic() - began)
         return engine
-
-    def _remembered(self, memory: SavedState | None) -> RingDesk:
-        review_cost = self._settings.costs.review_cost
-        if memory is None:
-            return RingDesk(review_cost)
-        try:
-            return RingDesk.from_bytes(memory.body, review_cost)
-        except StoreError as error:
-            log.warning("the ring desk begins anew: %s", error)
-            return RingDesk(review_cost)
 
     def _check_reach(self, state: LedgerState) -> None:
         """Refuse a ledger that does not go on where the state stands."""

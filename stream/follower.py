@@ -11,7 +11,7 @@ from fraud.settings import Settings
 from stream.broker import Topics, tail
 from stream.ledger import Entry, decode_entry
 
-__all__ = ["LedgerFollower"]
+__all__ = ["LedgerFollower", "decode_all", "ledger_end"]
 
 MOST_ENTRIES = 1_024
 MOST_BYTES = 600_000
@@ -81,6 +81,16 @@ class LedgerFollower:
             taken.append(self._held.popleft())
             size += len(taken[-1][1])
         return taken
+
+
+async def ledger_end(settings: Settings) -> int:
+    """Offset that the next entry of the ledger will get, asked over a connection of its own."""
+    follower = LedgerFollower(settings)
+    await follower.start()
+    try:
+        return await follower.end()
+    finally:
+        await follower.stop()
 
 
 def decode_all(messages: list[tuple[int, bytes]]) -> list[Placed]:

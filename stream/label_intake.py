@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from functools import partial
 
 from aiokafka import AIOKafkaProducer
-from msgspec.structs import replace
 
 from fraud.dead_letter import DeadLetter
+from fraud.door import tokenised
 from fraud.errors import RecordError
 from fraud.record import Record
 from fraud.settings import Settings
@@ -19,7 +19,7 @@ from fraud.transaction import Transaction
 from stream.admission import Known, admit_labels, refuse
 from stream.broker import Topics
 from stream.ledger import encode_entry
-from stream.messages import LabelReport, dead_letter_message, read_label
+from stream.messages import LabelReport, dead_letter_key, dead_letter_message, read_label
 from stream.patience import patiently
 
 __all__ = ["LabelIntake", "LabelRecord"]
@@ -49,7 +49,11 @@ class LabelIntake:
         When it returns, ledger and record have them, and the dead letters those that were refused.
         """
         reports, letters = self._read(partition, records)
-        about = {offset: self._own(one.transaction) for offset, one in reports if one.transaction is not None}
+        about = {
+            offset: tokenised(one.transaction, self._tokeniser)
+            for offset, one in reports
+            if one.transaction is not None
+        }
         about |= await self._look_up({offset: one for offset, one in reports if offset not in about})
         known: list[Known] = [
             (offset, one.label, about[offset]) for offset, one in reports if offset in about
@@ -72,9 +76,8 @@ class LabelIntake:
             )
         )
         for letter in letters:
-            key = f"{letter.source}/{letter.position}".encode()
             await self._producer.send_and_wait(
-                self._topics.dead_letters, dead_letter_message(letter), key=key
+                self._topics.dead_letters, dead_letter_message(letter), key=dead_letter_key(letter)
             )
 
     def _read(
@@ -90,17 +93,6 @@ class LabelIntake:
                 letters.append(refuse(self._topics.labels, partition, offset, error))
         return reports, letters
 
-    def _own(self, one: Transaction) -> Transaction:
-        """The transaction sent along with a label, tokenised."""
-        token = self._tokeniser.token
-        return replace(
-            one,
-            account_id=token("account", one.account_id),
-            counterparty_id=one.counterparty_id and token("account", one.counterparty_id),
-            device_id=one.device_id and token("device", one.device_id),
-            ip=one.ip and token("ip", one.ip),
-        )
-
     async def _look_up(self, wanted: dict[int, LabelReport]) -> dict[int, Transaction]:
         """Transactions of the record, by the offset of the label that asks for them, as far as they come in time."""
         found: dict[int, Transaction] = {}
@@ -114,9 +106,7 @@ class LabelIntake:
             for offset, report in list(wanted.items()):
                 one = decided.get(report.label.transaction_id)
                 if one is not None:
-                    found[offset] = Transaction(
-                        **{name: getattr(one, name) for name in Transaction.__struct_fields__}
-                    )
+                    found[offset] = one.transaction()
                     del wanted[offset]
             if not wanted or loop.time() > until:
                 break

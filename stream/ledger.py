@@ -17,13 +17,19 @@ from fraud.dead_letter import DeadLetter
 from fraud.errors import StoreError
 from fraud.transaction import Transaction
 
-__all__ = ["ENTRY_VERSION", "Entry", "LabelMark", "Source", "decode_entry", "encode_entry"]
+__all__ = ["ENTRY_VERSION", "Entry", "LabelMark", "Source", "decode_entry", "encode_entry", "source_name"]
 
 ENTRY_VERSION = 1
 
 Kind = Literal["transactions", "labels"]
 Source = tuple[Kind, int]
 """A partition of one of the two source topics."""
+
+
+def source_name(source: Source) -> str:
+    """The source as the record's positions name it."""
+    kind, partition = source
+    return f"{kind}-{partition}"
 
 
 class LabelMark(msgspec.Struct, frozen=True, array_like=True):

@@ -25,7 +25,7 @@ from graph.kept import Kept
 from graph.opening import open_graph_store
 from graph.write_behind import WriteBehind
 from stream.desk_follower import desk_position
-from stream.follower import LedgerFollower
+from stream.follower import ledger_end
 from stream.publish import publish
 from stream.replay import Replayed
 from stream.seed import seed
@@ -112,7 +112,7 @@ def _wait(settings: Settings, record: Record, worker: subprocess.Popen[bytes], e
             advance(now - done)
             if now > done:
                 done, moved_at = now, time.monotonic()
-            if done >= expected and desk_position(record) >= asyncio.run(_ledger_end(settings)):
+            if done >= expected and desk_position(record) >= asyncio.run(ledger_end(settings)):
                 return
             if worker.poll() is not None:
                 raise ServiceError(
@@ -123,15 +123,6 @@ def _wait(settings: Settings, record: Record, worker: subprocess.Popen[bytes], e
                     f"worker: stands still at {done:,} of {expected:,}; see {settings.home / 'worker.log'}"
                 )
             time.sleep(LOOK_SECONDS)
-
-
-async def _ledger_end(settings: Settings) -> int:
-    follower = LedgerFollower(settings)
-    await follower.start()
-    try:
-        return await follower.end()
-    finally:
-        await follower.stop()
 
 
 def _said(record: Record, wanted: pd.DataFrame) -> Replayed:

@@ -31,6 +31,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "LabelReport",
     "alert_message",
+    "dead_letter_key",
     "dead_letter_message",
     "decision_message",
     "read_label",
@@ -64,6 +65,11 @@ def alert_message(alert: Alert) -> bytes:
 def dead_letter_message(letter: DeadLetter) -> bytes:
     """A refused record as it goes out: where it stands and why, nothing personal in clear."""
     return _with_version(_json.encode(letter))
+
+
+def dead_letter_key(letter: DeadLetter) -> bytes:
+    """Names the refused record: the same one twice has the same key."""
+    return f"{letter.source}/{letter.position}".encode()
 
 
 def _with_version(body: bytes) -> bytes:

@@ -15,22 +15,19 @@ from fraud.decision import Decision
 from fraud.metrics import WorkerMetrics
 from fraud.record import Record
 from models.thresholds import OUTCOMES
-from stream.broker import Topics
+from stream.broker import Sent, Topics, send_batches
 from stream.engine import Taken
-from stream.ledger import Source
-from stream.messages import dead_letter_message, decision_message
+from stream.ledger import Source, source_name
+from stream.messages import dead_letter_key, dead_letter_message, decision_message
 from stream.patience import patiently
 from stream.recording import Recorder
 from stream.repeats import Repeat, Repeats
 from stream.scored import ScoredMessage, encode_scored
 
-__all__ = ["Outlet", "Sent"]
+__all__ = ["Outlet"]
 
 Answer = tuple[int, Decision]
 """Partition of the decisions topic, and the decision."""
-
-Sent = list[asyncio.Future[object]]
-"""Messages on their way; each future ends when all replicas have its message."""
 
 
 class Outlet:
@@ -108,7 +105,7 @@ class Outlet:
         self._metrics.refused(letters)
 
     def _write(self, taken: Taken, partitions: list[int]) -> list[Answer]:
-        positions = {f"{kind}-{partition}": offset for (kind, partition), offset in taken.settled.items()}
+        positions = {source_name(source): offset for source, offset in taken.settled.items()}
         stream = f"ledger-{partitions[0]}"
         answers: list[Answer] = []
         letters = taken.letters
@@ -130,28 +127,15 @@ class Outlet:
     async def _publish(self, answers: Iterable[Answer], letters: Sequence[DeadLetter]) -> Sent:
         futures: Sent = []
         for letter in letters:
-            key = f"{letter.source}/{letter.position}".encode()
             futures.append(
-                await self._producer.send(self._topics.dead_letters, dead_letter_message(letter), key=key)
-            )
-        batches: dict[int, list[Decision]] = {}
-        for partition, decision in answers:
-            batches.setdefault(partition, []).append(decision)
-        for partition, decisions in batches.items():
-            futures += await self._send_all(partition, decisions)
-        return futures
-
-    async def _send_all(self, partition: int, decisions: list[Decision]) -> Sent:
-        """Decisions in whole batches, which costs a fifth of sending them one by one."""
-        futures: Sent = []
-        batch = self._producer.create_batch()
-        for decision in decisions:
-            key, value = decision.transaction_id.encode(), decision_message(decision)
-            if batch.append(key=key, value=value, timestamp=None) is None:
-                futures.append(
-                    await self._producer.send_batch(batch, self._topics.decisions, partition=partition)
+                await self._producer.send(
+                    self._topics.dead_letters, dead_letter_message(letter), key=dead_letter_key(letter)
                 )
-                batch = self._producer.create_batch()
-                batch.append(key=key, value=value, timestamp=None)
-        futures.append(await self._producer.send_batch(batch, self._topics.decisions, partition=partition))
+            )
+        batches: dict[int, list[tuple[bytes, bytes]]] = {}
+        for partition, decision in answers:
+            message = decision.transaction_id.encode(), decision_message(decision)
+            batches.setdefault(partition, []).append(message)
+        for partition, messages in batches.items():
+            futures += await send_batches(self._producer, self._topics.decisions, partition, messages)
         return futures

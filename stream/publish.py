@@ -29,7 +29,7 @@ from fraud.settings import Settings
 from fraud.transaction import Transaction
 from graph.events import LABEL
 from stream.alerting import moment
-from stream.broker import Topics, ensure_topics, new_producer
+from stream.broker import Sent, Topics, ensure_topics, new_producer, send_batches
 
 __all__ = ["Message", "Publisher", "command", "messages_of", "publish"]
 
@@ -118,21 +118,16 @@ class Publisher:
         self._partitioner = DefaultPartitioner()
         self._partitions: dict[str, list[int]] = {}
 
-    async def send(self, messages: list[Message]) -> list[asyncio.Future[object]]:
+    async def send(self, messages: list[Message]) -> Sent:
         """Hand messages to the producer in their order; the futures end when all replicas have them."""
         batches: dict[tuple[str, int], list[Message]] = {}
         for one in messages:
             topic = self._topics.labels if one.is_label else self._topics.transactions
             batches.setdefault((topic, await self._partition(topic, one.key)), []).append(one)
-        futures = []
+        futures: Sent = []
         for (topic, partition), part in batches.items():
-            batch = self._producer.create_batch()
-            for one in part:
-                if batch.append(key=one.key, value=one.value, timestamp=None) is None:
-                    futures.append(await self._producer.send_batch(batch, topic, partition=partition))
-                    batch = self._producer.create_batch()
-                    batch.append(key=one.key, value=one.value, timestamp=None)
-            futures.append(await self._producer.send_batch(batch, topic, partition=partition))
+            pairs = ((one.key, one.value) for one in part)
+            futures += await send_batches(self._producer, topic, partition, pairs)
         return futures
 
     async def _partition(self, topic: str, key: bytes) -> int:
@@ -171,7 +166,7 @@ async def publish(
     async with publisher(settings) as out:
         began = time.monotonic()
         with stage("Publish", total=len(timeline)) as advance:
-            waiting: list[asyncio.Future[object]] = []
+            waiting: Sent = []
             for portion in messages_of(frame, since=since, labels=labels):
                 size = FASTEST_BURST if rate is None else max(1, int(rate * BURST_SECONDS))
                 for first in range(0, len(portion), size):

@@ -14,7 +14,7 @@ from fraud.record import Record
 from fraud.record_rows import DecidedTransaction
 from fraud.transaction import Transaction
 from stream.admission import refuse
-from stream.ledger import Source
+from stream.ledger import Source, source_name
 from stream.patience import patiently
 
 __all__ = ["Repeat", "Repeats", "Resolved", "is_same_content"]
@@ -96,9 +96,9 @@ class Repeats:
             return False
         positions = self._record.positions()
         return all(
-            positions.get(f"{kind}-{partition}", 0) >= offset
-            for (kind, partition), offset in reached.items()
-            if kind == "transactions"
+            positions.get(source_name(source), 0) >= offset
+            for source, offset in reached.items()
+            if source[0] == "transactions"
         )
 
 

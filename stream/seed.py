@@ -20,10 +20,8 @@ from fraud.progress import stage
 from fraud.settings import Settings
 from fraud.tokens import Tokeniser
 from graph.events import TRANSACTION, FrameEvents
-from graph.seen import SeenIds
-from models.training import online_graph
 from stream.snapshots import Snapshots
-from stream.state import LedgerState
+from stream.state import empty_state
 
 __all__ = ["command", "seed"]
 
@@ -39,7 +37,7 @@ def seed(settings: Settings, frame: pd.DataFrame, *, until: datetime | None = No
     if snapshots.positions():
         raise InputError(f"{snapshots.folder}: holds snapshots; seed a new home, or remove that folder first")
     end = np.iinfo(np.int64).max if until is None else int(until.timestamp() * 1e6)
-    graph, seen = online_graph(settings), SeenIds(settings.stream.seen_ids)
+    state = empty_state(settings)
     source, ids = FrameEvents(frame), frame["transaction_id"].to_numpy(dtype=object)
     timeline = Timeline(frame, chunk_rows=CHUNK_EVENTS)
     taken = 0
@@ -47,12 +45,12 @@ def seed(settings: Settings, frame: pd.DataFrame, *, until: datetime | None = No
         for chunk in timeline:
             stop = int(np.searchsorted(chunk.time, end, side="left"))
             kind, row = chunk.kind[:stop], chunk.row[:stop]
-            graph.observe(source.take(kind, row, chunk.time[:stop]), neighbourhoods=False)
-            seen.admit(ids[row[kind == TRANSACTION]].tolist())
+            state.graph.observe(source.take(kind, row, chunk.time[:stop]), neighbourhoods=False)
+            state.seen.admit(ids[row[kind == TRANSACTION]].tolist())
             taken += stop
             advance(len(chunk))
     with stage("Save the state"):
-        snapshots.save(LedgerState(graph, seen))
+        snapshots.save(state)
     return taken
 
 

@@ -6,12 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from fraud.dead_letter import DeadLetter
+from fraud.settings import Settings
 from fraud.transaction import Transaction
 from graph.online import OnlineGraph
 from graph.seen import SeenIds
+from models.training import online_graph
 from stream.ledger import Entry, LabelMark, Source
 
-__all__ = ["Fresh", "LedgerState"]
+__all__ = ["Fresh", "LedgerState", "empty_state"]
 
 
 @dataclass(slots=True)
@@ -84,6 +86,11 @@ class LedgerState:
             else:
                 kept.repeated.append((partition, offset, transaction))
         return kept
+
+
+def empty_state(settings: Settings) -> LedgerState:
+    """The state of a ledger that nothing was put before, within the bounds of the settings."""
+    return LedgerState(online_graph(settings), SeenIds(settings.stream.seen_ids))
 
 
 def _add(run: Fresh, ledger: int, entry: Entry, known: int) -> None:

@@ -17,19 +17,17 @@ from fraud.metrics import WorkerMetrics
 from fraud.record import Record
 from fraud.settings import Settings
 from fraud.tokens import Tokeniser
-from graph.seen import SeenIds
 from models.scorer import Scorer
-from models.training import online_graph
-from stream.broker import Topics, ensure_topics, new_producer
+from stream.broker import Sent, Topics, ensure_topics, new_producer
 from stream.engine import Engine, Taken
 from stream.follower import LedgerFollower, decode_all
 from stream.intake import Intake
-from stream.ledger import Source
-from stream.outlet import Outlet, Sent
+from stream.ledger import Source, source_name
+from stream.outlet import Outlet
 from stream.patience import patiently
 from stream.recording import Recorder
 from stream.snapshots import Saving, Snapshots
-from stream.state import LedgerState
+from stream.state import LedgerState, empty_state
 
 __all__ = ["Worker"]
 
@@ -198,7 +196,9 @@ class Worker:
 
     async def _decided(self, partitions: set[int]) -> dict[int, int]:
         positions = await patiently(self.record.positions)
-        return {partition: positions.get(f"transactions-{partition}", 0) for partition in partitions}
+        return {
+            partition: positions.get(source_name(("transactions", partition)), 0) for partition in partitions
+        }
 
     async def _wait_for_predecessor(self, engine: Engine, partitions: set[int]) -> dict[int, int]:
         until = time.monotonic() + GRACE_SECONDS
@@ -228,7 +228,7 @@ class Worker:
     def _restore(self, undecided: dict[Source, int]) -> LedgerState:
         # A seed that is there but damaged must stop the worker: without it the history is lost to every score.
         found = self.snapshots.newest(undecided) or self.snapshots.seed()
-        return found or LedgerState(online_graph(self.settings), SeenIds(self.settings.stream.seen_ids))
+        return found or empty_state(self.settings)
 
     def _parts(self) -> tuple[Awaitable[None], ...]:
         return self._decide(), self._finish(), self._acknowledge(), self._appended()

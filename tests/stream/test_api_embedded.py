@@ -11,12 +11,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from fraud.door import tokenised
 from fraud.errors import ServiceError, StoreError, StoreUnavailable
 from fraud.record import Record
 from fraud.record_tables import alert_outbox, transactions
 from fraud.settings import Settings
 from fraud.transaction import parse
-from stream.api_score import tokenised
 from stream.embedded_ledger import EmbeddedLedger
 from stream.engine import Engine
 from stream.home_lock import HomeLock
