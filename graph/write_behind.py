@@ -60,6 +60,8 @@ class WriteBehind:
         self.portion = portion
         self.failure: str | None = None
         """Why the store takes nothing at the moment, or None."""
+        self._told: set[str] = set()
+        """What the log has of this failure."""
         self._positions: dict[str, int] = {}
         self._prepared = False
         self._closing = threading.Event()
@@ -143,7 +145,7 @@ class WriteBehind:
                 self._closing.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
             else:
-                self.failure = None
+                self._note_success()
                 pause = FIRST_PAUSE
                 with self._looks:
                     self._looks.wait_for(lambda: self._looks_asked > self._looks_done, IDLE_SECONDS)
@@ -174,7 +176,10 @@ class WriteBehind:
         portion = self.record.following(stream, self._positions[stream], self.portion)
         evidence, others = self._pointed_at(portion)
         passing = self.keep.in_passing([*portion.transactions, *others], datetime.now(UTC))
-        if self.store.apply(stream, portion, evidence, passing):
+        taken = self.store.apply(stream, portion, evidence, passing)
+        # Not only once all is caught up, which after a long failure takes a while.
+        self._note_success()
+        if taken:
             self._positions[stream] = portion.batch_id
         else:
             self._closing.wait(REFUSED_SECONDS)
@@ -193,10 +198,14 @@ class WriteBehind:
         lasting_ids = {one.transaction_id for one in lasting}
         return lasting, [one for one in found if one.transaction_id not in lasting_ids]
 
+    def _note_success(self) -> None:
+        if self.failure is not None:
+            log.info("graph: writing goes on")
+        self.failure = None
+        self._told.clear()
+
     def _note_failure(self, error: RingfenceError) -> None:
-        if self.failure is None:
-            log.warning("graph: writing stands still, the record keeps what comes: %s", error)
-        self.failure = str(error)
+        self._tell(error)
         # A store that comes back may have lost its end, so it is asked again where it stands.
         self._positions.clear()
         self._prepared = False
@@ -204,4 +213,11 @@ class WriteBehind:
             try:
                 self.store.revive()
             except RingfenceError as second:
-                self.failure = str(second)
+                self._tell(second)
+
+    def _tell(self, error: RingfenceError) -> None:
+        """Log why nothing is written, each reason once: one that lasts may follow another that passed."""
+        self.failure = str(error)
+        if self.failure not in self._told:
+            self._told.add(self.failure)
+            log.warning("graph: writing stands still, the record keeps what comes: %s", error)

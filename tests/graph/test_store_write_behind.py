@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fraud.errors import ServiceError
+from fraud.errors import ServiceError, StoreError
 from fraud.record import Record
 from fraud.ring import NodeKind
 from graph.arcade import ArcadeServer
@@ -118,6 +118,26 @@ def test_nothing_waits_while_the_store_is_down(record: Record, caplog: pytest.Lo
             time.sleep(0.05)
         assert not behind.close(timeout=0.5)
     assert [r.levelno for r in caplog.records if r.name == "graph.write_behind"] == [logging.WARNING]
+
+
+def test_the_log_has_each_reason_once(
+    record: Record, store: GraphStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    reasons = iter(["is down", "is down", "refuses", "is down", "refuses"])
+    prepare = store.prepare
+
+    def fail_first() -> None:
+        if reason := next(reasons, None):
+            raise StoreError(reason)
+        prepare()
+
+    monkeypatch.setattr(store, "prepare", fail_first)
+    write(record, range(20))
+    with caplog.at_level(logging.INFO, "graph.write_behind"), WriteBehind(record, store) as behind:
+        assert behind.drain(60)
+        assert behind.failure is None
+    told = [r.getMessage() for r in caplog.records if r.name == "graph.write_behind"]
+    assert [text.rsplit(": ", 1)[-1] for text in told] == ["is down", "refuses", "writing goes on"]
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
