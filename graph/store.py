@@ -18,8 +18,9 @@ from neo4j import Driver, ManagedTransaction
 from fraud.errors import StoreError
 from fraud.record_rows import DecidedTransaction, Following
 from fraud.ring import NodeKind
-from graph.connection import GraphConnection, cypher, rows
+from graph.connection import GraphConnection, rows
 from graph.portion import Row, edge_rows, label_rows, node_rows, ring_rows, transaction_rows
+from graph.schema import make_constraints
 from graph.subgraph import NodeKey, Subgraph
 from graph.surroundings import nodes_around, ring_members, ring_with_ties
 
@@ -52,9 +53,8 @@ class GraphStore(GraphConnection):
         """Who we are among the writers of this store."""
 
     def prepare(self) -> None:
-        """Make the constraints and their indexes where they are missing."""
-        for statement in filter(str.strip, cypher("schema").split(";")):
-            self.run_alone(statement)
+        """Make the constraints and their indexes where they are missing, or half made."""
+        make_constraints(self)
 
     def position(self, stream: str) -> int:
         """The last batch of a stream that the graph holds, 0 before the first."""
