@@ -31,9 +31,10 @@ from stream.engine import Decided, Engine
 from stream.follower import decode_all
 from stream.ledger import Entry, encode_entry
 from stream.messages import decision_message
-from stream.recording import Recorder
+from stream.recording import write_verdicts
 from stream.seed import seed
 from stream.snapshots import Snapshots
+from stream.verdicts import verdicts
 
 ROWS, ENTRIES = 512, 8
 """Rows of an entry, and entries taken in one go, as a worker under load has them."""
@@ -83,7 +84,6 @@ def measure(prepared: Prepared) -> dict[str, float]:
     tokeniser = Tokeniser.from_settings(settings)
     settings.home.mkdir(parents=True, exist_ok=True)
     record = Record.open(settings.database_url.get_secret_value())
-    recorder = Recorder(record, scorer)
     deciding, following = engine_of(prepared, scorer, {0: 0}), engine_of(prepared, scorer, {})
     messages = [one.value for one in prepared.messages]
     ledger = 0
@@ -92,7 +92,7 @@ def measure(prepared: Prepared) -> dict[str, float]:
         return [admit_transactions("t", 0, one, tokeniser, "USD") for one in portions]
 
     def write(decided: Decided) -> list[Decision]:
-        return recorder.write(decided.step, decided.transactions, stream="s")
+        return write_verdicts(record, verdicts(decided.step, decided.transactions, scorer), stream="s")
 
     for first in range(0, LIVE - ROWS * ENTRIES + 1, ROWS * ENTRIES):
         portions = [

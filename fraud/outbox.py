@@ -8,20 +8,28 @@ one. Other channels come with a later release and read the same table.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
 from fraud.alert import Alert
 from fraud.errors import StoreUnavailable
 from fraud.record import Record
-from fraud.write_aside import write_aside
+from fraud.write_aside import write_files_aside
 
-__all__ = ["deliver", "put"]
+__all__ = ["Sender", "deliver", "put"]
 
 PORTION = 500
+
+
+class Sender(Protocol):
+    """Whoever notes in the record what was handed over."""
+
+    def mark_sent(self, idempotency_keys: Iterable[str], at: datetime) -> None:
+        """Note that these states were handed over."""
 
 
 def deliver(record: Record, folder: Path) -> int:
@@ -33,15 +41,15 @@ def deliver(record: Record, folder: Path) -> int:
     return delivered
 
 
-def put(record: Record, folder: Path, alerts: Sequence[Alert]) -> None:
+def put(record: Sender, folder: Path, alerts: Sequence[Alert]) -> None:
     """Hand these alert states over to ``folder`` and mark them as sent.
 
     Raises StoreUnavailable where the folder takes no file now; what is not marked is handed over again.
     """
     try:
-        for alert in alerts:
-            with write_aside(folder / _file_name(alert)) as aside:
-                aside.write_bytes(msgspec.json.format(msgspec.json.encode(alert)))
+        write_files_aside(
+            folder, {_file_name(one): msgspec.json.format(msgspec.json.encode(one)) for one in alerts}
+        )
     except OSError as error:
         raise StoreUnavailable(f"{folder}: takes no alert now ({error.strerror}); check the disk") from error
     record.mark_sent([alert.idempotency_key for alert in alerts], datetime.now(UTC))

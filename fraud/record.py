@@ -129,12 +129,6 @@ class Record(RecordReader):
         """
         self.write_batch([], [], labels=labels, stream=stream, positions=positions)
 
-    def unsent_alerts(self, limit: int = 100) -> list[Alert]:
-        """States of alerts that no channel has taken yet, oldest version of each alert first."""
-        outbox = table.alert_outbox.c
-        query = select(outbox.body).where(outbox.sent_at.is_(None)).order_by(outbox.alert_id, outbox.version)
-        return [msgspec.json.decode(row.body, type=Alert) for row in self._rows(query.limit(limit))]
-
     def mark_sent(self, idempotency_keys: Iterable[str], at: datetime) -> None:
         """Note that these states were handed over; a state marked before keeps its first moment."""
         with self._transaction() as connection:

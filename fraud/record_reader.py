@@ -22,6 +22,7 @@ from fraud.record_tables import (
     DAY,
     EPOCH,
     ROW_BITS,
+    alert_outbox,
     alerts,
     decisions,
     eras,
@@ -70,6 +71,12 @@ class RecordReader(RecordLog):
             return None
         alert = msgspec.json.decode(rows[0].body, type=Alert)
         return msgspec.structs.replace(alert, state=AlertState(rows[0].state))
+
+    def unsent_alerts(self, limit: int = 100) -> list[Alert]:
+        """States of alerts that no channel has taken yet, oldest version of each alert first."""
+        outbox = alert_outbox.c
+        query = select(outbox.body).where(outbox.sent_at.is_(None)).order_by(outbox.alert_id, outbox.version)
+        return [msgspec.json.decode(row.body, type=Alert) for row in self._rows(query.limit(limit))]
 
     def rings_of(self, member_ids: Iterable[str]) -> dict[str, list[str]]:
         """Ring ids by member, for those of the members that belong to any ring."""

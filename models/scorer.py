@@ -116,10 +116,9 @@ class Scorer:
         index = np.asarray(rows, dtype=np.int64)
         return explain_rows(self.booster, scores.inputs[index], most)
 
-    def receipt(self, observation: Observation, rows: Sequence[int]) -> dict[str, NDArray[Any]]:
-        """Copies of the given rows of everything that their scores depend on, fit for ``fraud.receipt``."""
-        index = np.asarray(rows, dtype=np.int64)
-        return {name: getattr(observation, name)[index] for name in self._receipt_arrays()}
+    def receipt(self, observation: Observation) -> dict[str, NDArray[Any]]:
+        """Everything that the scores of an observation depend on, row by row, fit for ``fraud.receipt``; no copies."""
+        return {name: getattr(observation, name) for name in self._receipt_arrays()}
 
     def rescore(self, arrays: Mapping[str, NDArray[Any]]) -> Scores:
         """Scores from the arrays of receipts [n, …], or of a single receipt without the leading axis.

@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaProducer
 
 from fraud.metrics import WorkerMetrics
 from fraud.outbox import put
-from fraud.record import Record
+from fraud.record_reader import RecordReader
 from fraud.record_rows import SavedState
 from fraud.settings import Settings
 from stream.broker import Topics
@@ -20,6 +20,7 @@ from stream.desk import Raised, RingDesk
 from stream.desk_order import LedgerOrder
 from stream.messages import alert_message
 from stream.patience import patiently
+from stream.record_client import RecordClient
 from stream.scored import ScoredMessage
 
 __all__ = ["DeskFollower", "desk_position"]
@@ -43,7 +44,7 @@ class DeskFollower:
         self,
         settings: Settings,
         producer: AIOKafkaProducer,
-        record: Record,
+        record: RecordClient,
         partitions: int,
         metrics: WorkerMetrics | None = None,
     ) -> None:
@@ -87,8 +88,6 @@ class DeskFollower:
         await patiently(
             partial(
                 self._record.write_batch,
-                [],
-                [],
                 stream=STREAM,
                 rings=raised.rings,
                 alerts=raised.alerts,
@@ -108,7 +107,7 @@ class DeskFollower:
             self._metrics.alerts.inc(len(waiting))
 
 
-def desk_position(record: Record) -> int:
+def desk_position(record: RecordReader) -> int:
     """Ledger offset up to which the ring desk's work is in the record, as far as its saved memory tells."""
     state = record.state(STATE)
     return 0 if state is None else state.position

@@ -21,9 +21,10 @@ from stream.desk import Raised, RingDesk
 from stream.embedded_ledger import EmbeddedLedger
 from stream.engine import Decided, Engine, Taken
 from stream.ledger import Entry, Kind, LabelMark, Source
-from stream.recording import Recorder
+from stream.recording import write_verdicts
 from stream.snapshots import Saving, Snapshots
 from stream.state import LedgerState, empty_state
+from stream.verdicts import verdicts
 
 __all__ = ["Embedded"]
 
@@ -53,7 +54,7 @@ class Embedded:
         self._settings = settings
         self._on_alerts = on_alerts
         self._record = record
-        self._recorder = Recorder(record, scorer)
+        self._scorer = scorer
         self._ledger = EmbeddedLedger(record.engine)
         self._snapshots = Snapshots(settings.home / "state")
         self._unwritten: list[tuple[Decided, Raised]] = []
@@ -172,9 +173,9 @@ class Embedded:
         decisions: dict[str, Decision] = {}
         while self._unwritten:
             decided, raised = self._unwritten[0]
-            written = self._recorder.write(
-                decided.step,
-                decided.transactions,
+            written = write_verdicts(
+                self._record,
+                verdicts(decided.step, decided.transactions, self._scorer),
                 raised,
                 stream=STREAM,
                 positions={STREAM: decided.offsets[-1] + 1},

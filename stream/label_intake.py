@@ -12,7 +12,6 @@ from aiokafka import AIOKafkaProducer
 from fraud.dead_letter import DeadLetter
 from fraud.door import tokenised
 from fraud.errors import RecordError
-from fraud.record import Record
 from fraud.settings import Settings
 from fraud.tokens import Tokeniser
 from fraud.transaction import Transaction
@@ -21,6 +20,7 @@ from stream.broker import Topics
 from stream.ledger import encode_entry
 from stream.messages import LabelReport, dead_letter_key, dead_letter_message, read_label
 from stream.patience import patiently
+from stream.record_client import RecordClient
 
 __all__ = ["LabelIntake", "LabelRecord"]
 
@@ -35,7 +35,7 @@ class LabelIntake:
     """Appends labels to the ledger; a label whose transaction is not decided yet waits a while for it."""
 
     def __init__(
-        self, settings: Settings, producer: AIOKafkaProducer, record: Record, tokeniser: Tokeniser
+        self, settings: Settings, producer: AIOKafkaProducer, record: RecordClient, tokeniser: Tokeniser
     ) -> None:
         self._topics = Topics.named(settings.stream.prefix)
         self._producer = producer
@@ -68,8 +68,6 @@ class LabelIntake:
         await patiently(
             partial(
                 self._record.write_batch,
-                [],
-                [],
                 stream=f"labels-{partition}",
                 labels=[label for _, label, _ in known],
                 dead_letters=letters,

@@ -17,7 +17,16 @@ from fraud.dead_letter import DeadLetter
 from fraud.errors import StoreError
 from fraud.transaction import Transaction
 
-__all__ = ["ENTRY_VERSION", "Entry", "LabelMark", "Source", "decode_entry", "encode_entry", "source_name"]
+__all__ = [
+    "ENTRY_VERSION",
+    "Entry",
+    "LabelMark",
+    "LedgerRow",
+    "Source",
+    "decode_entry",
+    "encode_entry",
+    "source_name",
+]
 
 ENTRY_VERSION = 1
 
@@ -39,7 +48,7 @@ class LabelMark(msgspec.Struct, frozen=True, array_like=True):
     known_at: datetime
 
 
-class _Row(Transaction, frozen=True, array_like=True, gc=False):
+class LedgerRow(Transaction, frozen=True, array_like=True, gc=False):
     """A transaction as the ledger holds it: its fields in their order, without their names."""
 
 
@@ -76,7 +85,7 @@ class _Wire(msgspec.Struct, array_like=True):
     start: int
     stop: int
     offsets: list[int]
-    rows: list[_Row]
+    rows: list[LedgerRow]
     labels: list[LabelMark] = []
     letters: list[DeadLetter] = []
 

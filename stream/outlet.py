@@ -11,23 +11,23 @@ import numpy as np
 from aiokafka import AIOKafkaProducer
 
 from fraud.dead_letter import DeadLetter
-from fraud.decision import Decision
 from fraud.metrics import WorkerMetrics
-from fraud.record import Record
+from models.scorer import Scorer
 from models.thresholds import OUTCOMES
 from stream.broker import Sent, Topics, send_batches
 from stream.engine import Taken
 from stream.ledger import Source, source_name
 from stream.messages import dead_letter_key, dead_letter_message, decision_message
 from stream.patience import patiently
-from stream.recording import Recorder
+from stream.record_client import RecordClient
 from stream.repeats import Repeat, Repeats
 from stream.scored import ScoredMessage, encode_scored
+from stream.verdicts import verdicts
 
 __all__ = ["Outlet"]
 
-Answer = tuple[int, Decision]
-"""Partition of the decisions topic, and the decision."""
+Answer = tuple[int, bytes, bytes]
+"""Partition of the decisions topic, transaction id and decision as they go out."""
 
 
 class Outlet:
@@ -41,15 +41,15 @@ class Outlet:
         self,
         topics: Topics,
         producer: AIOKafkaProducer,
-        record: Record,
-        recorder: Recorder,
+        record: RecordClient,
+        scorer: Scorer,
         metrics: WorkerMetrics | None = None,
     ) -> None:
         self._metrics = metrics or WorkerMetrics()
         self._topics = topics
         self._producer = producer
         self._record = record
-        self._recorder = recorder
+        self._scorer = scorer
         self._repeats = Repeats(topics.transactions, record)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="record")
         self._written: dict[str, int] = {}
@@ -80,9 +80,12 @@ class Outlet:
     ) -> list[DeadLetter]:
         """Add the first decisions of transactions that came again; returns letters of those that have none."""
         resolved = await self._repeats.resolve(repeated, reached)
-        answers += resolved.answers
+        answers += [
+            (partition, decision.transaction_id.encode(), decision_message(decision))
+            for partition, decision in resolved.answers
+        ]
         if resolved.letters:
-            write = partial(self._record.write_batch, [], [], dead_letters=resolved.letters)
+            write = partial(self._record.write_batch, dead_letters=resolved.letters)
             await patiently(write, self._thread)
         return resolved.letters
 
@@ -111,16 +114,16 @@ class Outlet:
         letters = taken.letters
         for decided in taken.decided:
             is_last = decided is taken.decided[-1]
-            decisions = self._recorder.write(
-                decided.step,
-                decided.transactions,
+            messages = self._record.write_verdicts(
+                verdicts(decided.step, decided.transactions, self._scorer),
                 stream=stream,
                 positions=positions if is_last else None,
                 dead_letters=letters if is_last else (),
             )
-            answers += zip(decided.partitions, decisions, strict=True)
+            ids = [one.transaction_id.encode() for one in decided.transactions]
+            answers += zip(decided.partitions, ids, messages, strict=True)
         if not taken.decided and (letters or positions != self._written):
-            self._record.write_batch([], [], stream=stream, positions=positions, dead_letters=letters)
+            self._record.write_batch(stream=stream, positions=positions, dead_letters=letters)
         self._written = positions
         return answers
 
@@ -133,9 +136,8 @@ class Outlet:
                 )
             )
         batches: dict[int, list[tuple[bytes, bytes]]] = {}
-        for partition, decision in answers:
-            message = decision.transaction_id.encode(), decision_message(decision)
-            batches.setdefault(partition, []).append(message)
+        for partition, transaction_id, decision in answers:
+            batches.setdefault(partition, []).append((transaction_id, decision))
         for partition, messages in batches.items():
             futures += await send_batches(self._producer, self._topics.decisions, partition, messages)
         return futures

@@ -36,7 +36,7 @@ def rehearse(settings: Settings, scorer: Scorer) -> None:
     pipeline = Pipeline(OnlineGraph(memory_budget=MEMORY), scorer)
     pipeline.warm(from_transactions(transactions[:1]))
     step = pipeline.process(from_transactions(transactions[1:]), ids[1:])
-    scorer.receipt(step.observation, range(len(ids) - 1))
+    scorer.receipt(step.observation)
     known = [one.event_time + timedelta(hours=1) for one in transactions]
     pipeline.warm(from_labels(transactions, [True] * len(transactions), known))
 

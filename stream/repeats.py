@@ -10,7 +10,7 @@ from functools import partial
 from fraud.dead_letter import DeadLetter
 from fraud.decision import Decision
 from fraud.errors import RecordError
-from fraud.record import Record
+from fraud.record_reader import RecordReader
 from fraud.record_rows import DecidedTransaction
 from fraud.transaction import Transaction
 from stream.admission import refuse
@@ -48,7 +48,7 @@ class Resolved:
 class Repeats:
     """Looks repeats up in the record; a first decision stands, and other content under its id is refused."""
 
-    def __init__(self, topic: str, record: Record) -> None:
+    def __init__(self, topic: str, record: RecordReader) -> None:
         self._topic = topic
         self._record = record
 

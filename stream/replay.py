@@ -42,7 +42,8 @@ from models.thresholds import OUTCOMES
 from models.training import online_graph
 from stream.desk import RingDesk
 from stream.pipeline import Pipeline, Step
-from stream.recording import Recorder
+from stream.recording import write_verdicts
+from stream.verdicts import verdicts
 
 __all__ = ["Replayed", "as_transactions", "command", "replay", "ring_table"]
 
@@ -80,7 +81,6 @@ def replay(
     """
     pipeline = Pipeline(online_graph(settings), scorer)
     desk = RingDesk(settings.costs.review_cost)
-    recorder = None if record is None else Recorder(record, scorer)
     source, ids = FrameEvents(frame), frame["transaction_id"].to_numpy(dtype=object)
     start = np.iinfo(np.int64).min if since is None else int(since.timestamp() * 1e6)
     said = Replayed(pd.DataFrame())
@@ -99,8 +99,8 @@ def replay(
                 raised = desk.observe(step.suspicions)
                 said.rings.update({ring.ring_id: ring for ring in raised.rings})
                 said.alerts += len(raised.alerts)
-                if recorder is not None and (len(rows) or raised.alerts):
-                    recorder.write(step, as_transactions(frame, rows), raised)
+                if record is not None and (len(rows) or raised.alerts):
+                    write_verdicts(record, verdicts(step, as_transactions(frame, rows), scorer), raised)
                     if notify is not None:
                         notify()
             advance(len(chunk))

@@ -12,7 +12,6 @@ from faust.types import TP, EventT
 
 from fraud.errors import StoreError
 from fraud.metrics import WorkerMetrics, serving
-from fraud.record import Record
 from fraud.settings import Settings
 from fraud.tokens import Tokeniser
 from models.scorer import Scorer
@@ -20,6 +19,7 @@ from stream.broker import Topics
 from stream.desk_follower import DeskFollower
 from stream.home_lock import HomeLock
 from stream.label_intake import LabelIntake, LabelRecord
+from stream.record_client import RecordClient
 from stream.rehearsal import rehearse
 from stream.scored import ScoredMessage
 from stream.worker import Worker
@@ -48,7 +48,7 @@ class Runtime:
         self._home = HomeLock(settings.home, "workers")
         scorer = await asyncio.to_thread(Scorer.load, settings.stream.model or settings.home / "model")
         await asyncio.to_thread(rehearse, settings, scorer)
-        self._record = await asyncio.to_thread(Record.open, settings.database_url.get_secret_value())
+        self._record = await asyncio.to_thread(RecordClient.open, settings.database_url.get_secret_value())
         worker = Worker(settings, scorer, self._record, self.metrics)
         await worker.start()
         expose(worker)

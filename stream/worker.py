@@ -14,7 +14,6 @@ from typing import TypeVar, TypeVarTuple
 
 from fraud.errors import InputError, StoreError
 from fraud.metrics import WorkerMetrics
-from fraud.record import Record
 from fraud.settings import Settings
 from fraud.tokens import Tokeniser
 from models.scorer import Scorer
@@ -25,7 +24,7 @@ from stream.intake import Intake
 from stream.ledger import Source, source_name
 from stream.outlet import Outlet
 from stream.patience import patiently
-from stream.recording import Recorder
+from stream.record_client import RecordClient
 from stream.snapshots import Saving, Snapshots
 from stream.state import LedgerState, empty_state
 
@@ -49,11 +48,12 @@ DRAIN_SECONDS = 20.0
 class Worker:
     """Everything between the source topics and the decisions, but for the group membership, which is Faust's.
 
-    All methods run on the event loop. State and scoring have a thread of their own, and so has the record.
+    All methods run on the event loop. State and scoring have a thread of their own, the record a
+    process.
     """
 
     def __init__(
-        self, settings: Settings, scorer: Scorer, record: Record, metrics: WorkerMetrics | None = None
+        self, settings: Settings, scorer: Scorer, record: RecordClient, metrics: WorkerMetrics | None = None
     ) -> None:
         self.settings = settings
         self.metrics = metrics or WorkerMetrics()
@@ -94,8 +94,7 @@ class Worker:
         self.follower = LedgerFollower(self.settings)
         await self.follower.start()
         self.intake = Intake(self.settings, self.producer, Tokeniser.from_settings(self.settings))
-        recorder = Recorder(self.record, self.scorer)
-        self.outlet = Outlet(self.topics, self.producer, self.record, recorder, self.metrics)
+        self.outlet = Outlet(self.topics, self.producer, self.record, self.scorer, self.metrics)
         self._tasks = [asyncio.create_task(self._watch(one)) for one in self._parts()]
 
     @property

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fraud.errors import InputError
-from fraud.write_aside import write_aside, write_folder_aside
+from fraud.write_aside import write_aside, write_files_aside, write_folder_aside
 
 HANGING_FILE_WRITER = """
 import pathlib, sys, time
@@ -184,3 +184,20 @@ def test_a_link_keeps_pointing_at_what_is_replaced(tmp_path: Path) -> None:
         aside.write_text("rows")
     assert link.is_symlink()
     assert (tmp_path / "real" / "rows.csv").read_text() == "rows"
+
+
+def test_several_files_come_whole_and_leavings_go(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    left = folder / ".999999-00000000.aside.c.json"
+    left.write_bytes(b"half")
+    write_files_aside(folder, {"a.json": b"1", "b.json": b"2"})
+    write_files_aside(folder, {"b.json": b"3"})
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == {"a.json": b"1", "b.json": b"3"}
+
+
+def test_of_several_files_none_is_half(tmp_path: Path) -> None:
+    (tmp_path / "b.json").mkdir()
+    with pytest.raises(OSError, match=r"b\.json"):
+        write_files_aside(tmp_path, {"b.json": b"2"})
+    assert [file.name for file in tmp_path.iterdir()] == ["b.json"]

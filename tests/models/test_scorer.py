@@ -80,7 +80,7 @@ def test_a_receipt_gives_the_same_score_again(model: Scorer) -> None:
         model_version=model.version,
         feature_hash=model.feature_hash,
         thresholds={"review": model.thresholds.review, "block": model.thresholds.block},
-        arrays=model.receipt(seen, rows),
+        arrays=model.receipt(seen.take(np.asarray(rows))),
     )
     read = ReceiptBatch.from_bytes(batch.to_bytes())
     again = model.rescore(read.arrays)

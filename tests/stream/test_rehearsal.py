@@ -35,7 +35,7 @@ chunk = next(iter(Timeline(frame, chunk_rows=2048)))
 step = pipeline.process(
     source.take(chunk.kind, chunk.row, chunk.time), ids[chunk.row[chunk.kind == TRANSACTION]].tolist()
 )
-scorer.receipt(step.observation, range(10))
+scorer.receipt(step.observation)
 print({name: count for name, count in compiled().items() if before.get(name) != count})
 """
 

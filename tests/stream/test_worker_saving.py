@@ -9,13 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from fraud.record import Record
 from fraud.settings import Settings
 from stream.engine import Engine
+from stream.record_client import RecordClient
 from stream.snapshots import Saving, Snapshots
 from stream.worker import Worker
 from tests.stream.test_snapshots import full_disk, state_at
-from tests.stream.workers import record_of
 from tests.stream.world import World
 
 
@@ -25,9 +24,10 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def record(settings: Settings) -> Iterator[Record]:
-    with record_of(settings) as record:
-        yield record
+def record(settings: Settings) -> Iterator[RecordClient]:
+    record = RecordClient.open(settings.database_url.get_secret_value())
+    yield record
+    record.close()
 
 
 def failed(worker: Worker) -> float:
@@ -46,7 +46,7 @@ async def ended(worker: Worker, engine: Engine) -> None:
 
 
 def test_a_full_disk_stops_no_worker(
-    world: World, settings: Settings, record: Record, caplog: pytest.LogCaptureFixture
+    world: World, settings: Settings, record: RecordClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     snapshots = Snapshots(settings.home / "state")
 
@@ -74,7 +74,7 @@ def test_a_full_disk_stops_no_worker(
 
 
 def test_no_room_for_a_child_stops_no_worker(
-    world: World, settings: Settings, record: Record, monkeypatch: pytest.MonkeyPatch
+    world: World, settings: Settings, record: RecordClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> Saving:
         raise BlockingIOError(11, "Resource temporarily unavailable")
@@ -88,7 +88,7 @@ def test_no_room_for_a_child_stops_no_worker(
     asyncio.run(go())
 
 
-def test_an_untouched_state_is_no_seed(world: World, settings: Settings, record: Record) -> None:
+def test_an_untouched_state_is_no_seed(world: World, settings: Settings, record: RecordClient) -> None:
     """A worker that took in nothing leaves the home free to be seeded."""
 
     async def go() -> None:

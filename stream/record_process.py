@@ -1,0 +1,100 @@
+"""The process that writes a worker's record: SQL, compression and commits beside the scoring, not in its way.
+
+Python runs one thread at a time, so that a record written by a thread of the worker would hold up the very rows that
+come next. ``stream.record_client`` starts this program with a socket; it ends when the worker closes it, or is gone.
+What is under way then is still committed, which is harmless: whoever takes over finds the rows on record, and writing
+them again changes nothing.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+from contextlib import suppress
+
+from fraud.errors import RingfenceError
+from fraud.record import Record
+from stream.messages import decision_message
+from stream.record_wire import (
+    Answer,
+    Batch,
+    Done,
+    Failed,
+    MarkSent,
+    Open,
+    Request,
+    VerdictsWritten,
+    receive_request,
+    send,
+    verdicts_of,
+)
+from stream.recording import write_verdicts
+
+__all__ = ["main", "serve"]
+
+
+def serve(channel: socket.socket) -> None:
+    """Carry out requests one after another until the other end is gone."""
+    record: Record | None = None
+    with suppress(EOFError, ConnectionError):
+        while True:
+            request, arrays = receive_request(channel)
+            answer: Answer
+            try:
+                if isinstance(request, Open):
+                    record, answer = Record.open(request.url), Done()
+                elif record is None:
+                    answer = Failed(
+                        "ServiceError", "record process: nothing is open; this is a fault of ours"
+                    )
+                else:
+                    answer = _carry_out(record, request, arrays)
+            except RingfenceError as error:
+                answer = Failed(type(error).__name__, str(error))
+            send(channel, answer)
+    if record is not None:
+        record.close()
+
+
+def _carry_out(record: Record, request: Request, arrays: memoryview) -> Answer:
+    match request:
+        case Batch():
+            record.write_batch(
+                [],
+                [],
+                stream=request.stream,
+                positions=request.positions,
+                states=request.states,
+                labels=request.labels,
+                rings=request.rings,
+                alerts=request.alerts,
+                dead_letters=request.dead_letters,
+            )
+        case MarkSent(keys, at):
+            record.mark_sent(keys, at)
+        case Open():
+            raise AssertionError("unreachable: serve opens")
+        case rows:
+            decisions = write_verdicts(
+                record,
+                verdicts_of(rows, arrays),
+                stream=rows.stream,
+                positions=rows.positions,
+                dead_letters=rows.dead_letters,
+            )
+            return VerdictsWritten([decision_message(one) for one in decisions])
+    return Done()
+
+
+def main() -> None:
+    """Serve the socket whose number is the first argument."""
+    # A Ctrl-C or a stop of the whole group is the worker's to handle: it drains first.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    with socket.socket(fileno=int(sys.argv[1])) as channel:
+        serve(channel)
+
+
+if __name__ == "__main__":
+    main()

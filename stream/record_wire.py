@@ -1,0 +1,199 @@
+"""What a worker and its record process say to each other over a socket: a message, then the arrays it names.
+
+A frame is the length of the message and that of the arrays, the message in MessagePack, and the arrays one after
+another, raw, as this machine holds them: both ends are of one release on one machine.
+"""
+
+from __future__ import annotations
+
+import math
+import socket
+import struct
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from fraud.alert import Alert
+from fraud.dead_letter import DeadLetter
+from fraud.decision import Reason
+from fraud.label import Label
+from fraud.record_rows import SavedState
+from fraud.ring import Ring
+from fraud.transaction import Transaction
+from stream.ledger import LedgerRow
+from stream.verdicts import ScoredBy, Verdicts
+
+__all__ = [
+    "Answer",
+    "Batch",
+    "Done",
+    "Failed",
+    "MarkSent",
+    "Open",
+    "Request",
+    "Rows",
+    "VerdictsWritten",
+    "receive_answer",
+    "receive_request",
+    "rows_of",
+    "send",
+    "verdicts_of",
+]
+
+LENGTHS = struct.Struct("<QQ")
+
+
+class Open(msgspec.Struct, frozen=True, tag=True):
+    """Open the record at an address; the first request."""
+
+    url: str
+
+
+class ArrayHead(msgspec.Struct, frozen=True, array_like=True):
+    """One of the arrays that follow the message."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+
+
+class Rows(msgspec.Struct, frozen=True, tag=True):
+    """Verdicts to write; their arrays follow, scores and outcomes first."""
+
+    stream: str
+    positions: dict[str, int] | None
+    dead_letters: list[DeadLetter]
+    transactions: list[LedgerRow]
+    reasons: dict[int, tuple[Reason, ...]]
+    model: ScoredBy
+    arrays: list[ArrayHead]
+
+
+class Batch(msgspec.Struct, frozen=True, tag=True):
+    """Anything else to write; fields as in ``Record.write_batch``."""
+
+    stream: str
+    positions: dict[str, int] | None = None
+    states: list[SavedState] = []
+    labels: list[Label] = []
+    rings: list[Ring] = []
+    alerts: list[Alert] = []
+    dead_letters: list[DeadLetter] = []
+
+
+class MarkSent(msgspec.Struct, frozen=True, tag=True):
+    """Note that states of alerts were handed over."""
+
+    idempotency_keys: list[str]
+    at: datetime
+
+
+Request = Open | Rows | Batch | MarkSent
+
+
+class Done(msgspec.Struct, frozen=True, tag=True):
+    """It is on record."""
+
+
+class VerdictsWritten(msgspec.Struct, frozen=True, tag=True):
+    """They are on record."""
+
+    decisions: list[bytes]
+    """The decision in force of each, as it goes out."""
+
+
+class Failed(msgspec.Struct, frozen=True, tag=True):
+    """An error of ours, by the name of its class."""
+
+    error: str
+    text: str
+
+
+Answer = Done | VerdictsWritten | Failed
+
+_encoder = msgspec.msgpack.Encoder()
+_requests = msgspec.msgpack.Decoder(Request)
+_answers = msgspec.msgpack.Decoder(Answer)
+
+OUTRIGHT = ("scores", "outcomes")
+"""Names of the arrays that are no part of a receipt's."""
+
+
+def rows_of(
+    verdicts: Verdicts, stream: str, positions: Mapping[str, int] | None, letters: Sequence[DeadLetter]
+) -> tuple[Rows, list[NDArray[Any]]]:
+    """The request to write verdicts, and the arrays that follow it."""
+    given = {"scores": verdicts.scores, "outcomes": verdicts.outcomes, **verdicts.arrays}
+    arrays = {name: np.ascontiguousarray(array) for name, array in given.items()}
+    rows = Rows(
+        stream=stream,
+        positions=None if positions is None else dict(positions),
+        dead_letters=list(letters),
+        transactions=[_as_row(one) for one in verdicts.transactions],
+        reasons=dict(verdicts.reasons),
+        model=verdicts.model,
+        arrays=[ArrayHead(name, one.dtype.str, one.shape) for name, one in arrays.items()],
+    )
+    return rows, list(arrays.values())
+
+
+def verdicts_of(rows: Rows, content: memoryview) -> Verdicts:
+    """The verdicts of a request; arrays are views of ``content``."""
+    arrays: dict[str, NDArray[Any]] = {}
+    start = 0
+    for head in rows.arrays:
+        count = math.prod(head.shape)
+        arrays[head.name] = np.frombuffer(content, head.dtype, count, start).reshape(head.shape)
+        start += arrays[head.name].nbytes
+    scores, outcomes = (arrays.pop(name) for name in OUTRIGHT)
+    return Verdicts(rows.transactions, scores, outcomes, rows.reasons, arrays, rows.model)
+
+
+def _as_row(transaction: Transaction) -> LedgerRow:
+    return (
+        transaction
+        if isinstance(transaction, LedgerRow)
+        else LedgerRow(**msgspec.structs.asdict(transaction))
+    )
+
+
+def send(channel: socket.socket, message: Request | Answer, arrays: Sequence[NDArray[Any]] = ()) -> None:
+    """One frame; raises OSError when the other end is gone."""
+    head = _encoder.encode(message)
+    channel.sendall(LENGTHS.pack(len(head), sum(one.nbytes for one in arrays)) + head)
+    for one in arrays:
+        if one.nbytes:
+            channel.sendall(one.data.cast("B"))
+
+
+def receive_request(channel: socket.socket) -> tuple[Request, memoryview]:
+    """The next request, and the arrays that it names; raises EOFError when the other end is gone."""
+    head, arrays = _receive(channel)
+    request: Request = _requests.decode(head)
+    return request, arrays
+
+
+def receive_answer(channel: socket.socket) -> Answer:
+    """The answer to the last request; raises EOFError or OSError when the other end is gone."""
+    answer: Answer = _answers.decode(_receive(channel)[0])
+    return answer
+
+
+def _receive(channel: socket.socket) -> tuple[memoryview, memoryview]:
+    head, arrays = LENGTHS.unpack(_read(channel, LENGTHS.size))
+    return _read(channel, head), _read(channel, arrays)
+
+
+def _read(channel: socket.socket, length: int) -> memoryview:
+    content = memoryview(bytearray(length))
+    filled = 0
+    while filled < length:
+        count = channel.recv_into(content[filled:])
+        if not count:
+            raise EOFError
+        filled += count
+    return content
