@@ -116,6 +116,11 @@ class GraphConnection:
             done: Result = patient(self._write_once, change)
             return done
 
+    def is_embedded(self) -> bool:
+        """Whether the server is an ArcadeDB; raises StoreUnavailable or StoreError when it does not say."""
+        with _graph_errors():
+            return "ArcadeDB" in self.driver.get_server_info().agent
+
     def revive(self) -> None:
         """Start the server again if this process keeps it and it is down; raises ServiceError when that fails."""
         if self._keeper is not None:

@@ -1,4 +1,4 @@
-"""The ``graph`` command: the one writer of the graph store as a service, its retention, and where it stands."""
+"""The ``graph`` command: the one writer of the graph store as a service, its retention and state, questions to it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from fraud.settings import GraphSettings, Settings
 from graph.following import Follower, stopping
 from graph.kept import Kept
 from graph.opening import open_graph_store
+from graph.query_command import given_values, show_queries, show_query, show_rows
+from graph.query_library import named, run
 from graph.retention import retain, still_open
 from graph.store import GraphStore
 
@@ -27,20 +29,32 @@ class Action(StrEnum):
     FOLLOW = "follow"
     RETAIN = "retain"
     STATUS = "status"
+    QUERIES = "queries"
+    QUERY = "query"
+
+
+ASKING = (Action.QUERIES, Action.QUERY)
 
 
 def command(
     action: Annotated[
         Action,
-        typer.Argument(help="Bring it up to the record, thin its old history, or say where it stands."),
+        typer.Argument(
+            help="Bring it up to the record, thin its old history, say where it stands; list the questions of the "
+            "investigator's library, or ask one."
+        ),
     ],
+    name: Annotated[str | None, typer.Argument(help="queries, query: which one.")] = None,
     once: Annotated[bool, typer.Option("--once", help="follow: catch up, then end.")] = False,
     days: Annotated[
         float | None, typer.Option(min=0.0, help="retain: remove what was last used longer ago.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="retain: only count.")] = False,
+    parameters: Annotated[
+        list[str] | None, typer.Option("--param", help="query: a parameter as name=value; once for each.")
+    ] = None,
 ) -> None:
-    """Write the graph store from the record, keep it from growing for ever, show where it stands.
+    """Write the graph store from the record, keep it from growing for ever, show where it stands, ask it.
 
     `follow` runs until it gets SIGTERM or Ctrl-C: it finishes the portion in hand, and the record keeps the rest for
     the next start. Of several, one writes and the others wait to take over. With RINGFENCE_GRAPH__RETENTION_DAYS it
@@ -50,7 +64,17 @@ def command(
         raise InputError("--once: only with follow")
     if (days is not None or dry_run) and action is not Action.RETAIN:
         raise InputError("--days and --dry-run: only with retain")
+    if name is not None and action not in ASKING:
+        raise InputError(f"{name!r}: only with queries or query")
+    if parameters and action is not Action.QUERY:
+        raise InputError("--param: only with query")
+    if action is Action.QUERIES:
+        show_query(name) if name else show_queries()
+        return
     settings = Settings.load()
+    if action is Action.QUERY:
+        _ask(settings, name, parameters or [])
+        return
     record = Record.open(settings.database_url.get_secret_value())
     try:
         with open_graph_store(settings) as store:
@@ -63,6 +87,18 @@ def command(
                     _status(record, store)
     finally:
         record.close()
+
+
+def _ask(settings: Settings, name: str | None, parameters: list[str]) -> None:
+    if name is None:
+        raise InputError("query: which one? `python -m fraud graph queries` lists them")
+    given = given_values(parameters)
+    # What is wrong in the words is told before a store is started for them.
+    named(name).values(given)
+    with open_graph_store(settings) as store:
+        if store.is_embedded():
+            store.prepare()  # it refuses to hear of labels that it does not know
+        show_rows(run(store, name, given))
 
 
 def _follow(record: Record, store: GraphStore, settings: Settings, once: bool) -> None:

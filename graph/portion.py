@@ -16,6 +16,7 @@ from fraud.ring import NodeKind, Ring
 
 __all__ = [
     "EPOCH",
+    "LARGEST_EVIDENCE",
     "edge_rows",
     "from_micros",
     "is_held",
@@ -28,6 +29,9 @@ __all__ = [
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+
+LARGEST_EVIDENCE = 500
+"""Transactions of one ring that are kept one by one, the newest."""
 
 Row = dict[str, Any]
 
@@ -147,7 +151,7 @@ def label_rows(labels: Iterable[Label]) -> list[Row]:
 
 
 def ring_rows(rings: Iterable[Ring]) -> list[Row]:
-    """Rings with their members by kind."""
+    """Rings with their members by kind, and the newest of their evidence."""
     return [
         {
             "id": ring.ring_id,
@@ -157,9 +161,10 @@ def ring_rows(rings: Iterable[Ring]) -> list[Row]:
             "money": ring.money,
             "first_alert": to_micros(ring.first_alert_time),
             "last": to_micros(ring.last_seen),
+            "evidence": ring.transaction_ids[-LARGEST_EVIDENCE:],
             **{
                 f"{kind.value}s": [
-                    {"id": m.member_id, "role": m.role, "score": m.score}
+                    {"id": m.member_id, "role": m.role, "score": m.score, "joined": to_micros(m.joined_at)}
                     for m in ring.members
                     if m.kind is kind
                 ]

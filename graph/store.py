@@ -19,7 +19,7 @@ from fraud.errors import StoreError
 from fraud.record_rows import DecidedTransaction, Following
 from fraud.ring import NodeKind
 from graph.connection import GraphConnection, rows
-from graph.portion import Row, edge_rows, label_rows, node_rows, ring_rows, transaction_rows
+from graph.portion import Row, edge_rows, label_rows, node_rows, ring_rows, to_micros, transaction_rows
 from graph.schema import make_constraints
 from graph.subgraph import NodeKey, Subgraph
 from graph.surroundings import nodes_around, ring_members, ring_with_ties
@@ -32,7 +32,7 @@ LEASE_SECONDS = 10.0
 
 COUNTS = {
     "MATCH (n:{}) RETURN count(n)": ("Account", "Merchant", "Device", "IP", "Ring", "Transaction"),
-    "MATCH ()-[r:{}]->() RETURN count(r)": ("PAID", "USES", "FROM", "MADE", "MEMBER_OF"),
+    "MATCH ()-[r:{}]->() RETURN count(r)": ("PAID", "USES", "FROM", "MADE", "MEMBER_OF", "RESTS_ON"),
 }
 """Statements of one label or type each are answered from the engines' own counters."""
 
@@ -78,6 +78,7 @@ class GraphStore(GraphConnection):
         one writer, until it is silent for ``LEASE_SECONDS`` or gives way.
         """
         queries = list(_write_queries(portion, evidence, passing))
+        newest = max((to_micros(one.event_time) for one in portion.transactions), default=None)
 
         def add(work: ManagedTransaction) -> bool:
             rows(work, "take_turn")
@@ -88,7 +89,7 @@ class GraphStore(GraphConnection):
                 return False
             for name, changes in queries:
                 rows(work, name, rows=changes)
-            rows(work, "advance_stream", stream=stream, batch=portion.batch_id)
+            rows(work, "advance_stream", stream=stream, batch=portion.batch_id, time=newest)
             return True
 
         return self.write(add)
@@ -158,4 +159,5 @@ def _write_queries(
     queries += [("clear_rings", rings), ("write_rings", rings)]
     queries.append(("write_transactions", transaction_rows(portion.transactions, evidence, passing)))
     queries.append(("label_transactions", label_rows(portion.labels)))
+    queries.append(("link_evidence", [row for row in rings if row["evidence"]]))
     return ((name, rows) for name, rows in queries if rows)

@@ -20,7 +20,7 @@ from fraud.errors import RingfenceError, StoreUnavailable
 from fraud.record_reader import RecordReader
 from fraud.record_rows import DecidedTransaction, Following
 from graph.kept import Kept
-from graph.portion import is_held
+from graph.portion import LARGEST_EVIDENCE, is_held
 from graph.store import GraphStore
 
 __all__ = ["WriteBehind"]
@@ -29,9 +29,6 @@ log = logging.getLogger(__name__)
 
 PORTION = 1_000
 """Transactions added to the graph at once, about."""
-
-LARGEST_EVIDENCE = 500
-"""Transactions of one ring that are kept one by one, the newest."""
 
 IDLE_SECONDS = 1.0
 REFUSED_SECONDS = 0.2

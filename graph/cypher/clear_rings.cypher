@@ -1,5 +1,5 @@
-// Forget the members of rings that are about to be written anew.
+// Forget the members and the evidence of rings that are about to be written anew.
 // $rows: [{id}]
 UNWIND $rows AS row
-MATCH (r:Ring {id: row.id})<-[m:MEMBER_OF]-()
+MATCH (r:Ring {id: row.id})-[m:MEMBER_OF|RESTS_ON]-()
 DELETE m
