@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from graph.layout import LABEL_TIERS, TIERS
 from graph.observation import ROLES
 
-__all__ = ["FEATURE_NAMES", "TABULAR_NAMES", "feature_hash"]
+__all__ = ["FEATURE_NAMES", "MOTIF_NAMES", "TABULAR_NAMES", "feature_hash"]
 
 TABULAR_NAMES: tuple[str, ...] = (
     "amount",
@@ -44,6 +44,43 @@ FLOW_STATISTICS: tuple[str, ...] = (
     "risk",
 )
 """Read from the other side of the same account: money in for a payer, money out for a payee."""
+
+
+MOTIF_NAMES: tuple[str, ...] = (
+    # both ends, this transfer included
+    "account_fan_out_1d",
+    "account_fan_out_14d",
+    "account_fan_in_1d",
+    "account_fan_in_14d",
+    "target_fan_in_1d",
+    "target_fan_in_14d",
+    "target_fan_out_1d",
+    "target_fan_out_14d",
+    "account_passed_on_14d",
+    "target_passed_on_14d",
+    # what this transfer passes on or completes
+    "pass_through_share",
+    "pass_through_hours",
+    "pass_through_hops",
+    "cycles_closed",
+    "cycle_length",
+    "cycle_hours",
+    "cycle_kept_share",
+    "scatter_gather_width",
+    "scatter_gather_hours",
+    "gather_scatter_width",
+    # what the ends were part of before
+    "account_cycles_30d",
+    "account_days_since_cycle",
+    "account_gathers_30d",
+    "account_days_since_gather",
+    "target_cycles_30d",
+    "target_days_since_cycle",
+    "target_gathers_30d",
+    "target_days_since_gather",
+)
+"""Read from the transfers between accounts: counts of counterparties are exact up to a bound, and include this
+transfer; "30d" counts fade with that half-life. Purchases have those of the payer's past alone."""
 
 
 def _role_names(role: str) -> list[str]:
@@ -96,6 +133,7 @@ def _build() -> tuple[str, ...]:
     names += ["account_device_is_new", "account_device_count", "account_device_hours_since_last"]
     names += ["account_ip_is_new", "account_ip_count", "account_ip_hours_since_last"]
     names += ["km_from_last", "speed_kmh", "km_from_home", "km_from_target"]
+    names += MOTIF_NAMES
     return tuple(names)
 
 

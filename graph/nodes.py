@@ -2,43 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import numpy as np
 from numpy.typing import NDArray
 
-from graph.kernels.names import WORDS, find_number, intern_rows, rebuild_table
+from graph.kernels.names import find_number, intern_rows, rebuild_table
 from graph.layout import NODE
+from graph.name_layout import NAME_BYTES, WORDS, pack_names
 from graph.reserve import reserve
 
 __all__ = ["NAME_BYTES", "NodeIndex", "pack_names"]
 
-NAME_BYTES = 8 * WORDS
-LONGEST = NAME_BYTES - 2
-"""Bytes of a name kept as it is; a longer one keeps its first half, and a digest of all of it for the other."""
-
 TABLE_AT_FIRST = 1 << 10
-
-
-def pack_names(names: list[str]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """The bytes of all names together, and how many each has; an empty name stands for none."""
-    text = "".join(names)
-    sizes = list(map(len, names))
-    if text.isascii() and max(sizes, default=0) <= LONGEST:
-        return _bytes(bytearray(text, "ascii")), _bytes(bytearray(sizes))
-    kept = [_shorten(name) for name in names]
-    return _bytes(bytearray(b"".join(kept))), _bytes(bytearray(map(len, kept)))
-
-
-def _bytes(content: bytearray) -> NDArray[np.uint8]:
-    return np.frombuffer(content, dtype=np.uint8)
-
-
-def _shorten(name: str) -> bytes:
-    content = name.encode("utf-8", "surrogatepass")
-    if len(content) <= LONGEST:
-        return content
-    return content[: NAME_BYTES // 2 - 1] + hashlib.blake2b(content, digest_size=NAME_BYTES // 2).digest()
 
 
 class NodeIndex:

@@ -14,12 +14,15 @@ Messages are 16-bit fixed point with ``MESSAGE_SCALE`` units to 1, clipped to ±
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from graph.found import FoundPatterns
+
 __all__ = [
+    "ARRAYS",
     "FANOUT",
     "MESSAGE_LIMIT",
     "MESSAGE_NAMES",
@@ -91,14 +94,22 @@ class Observation:
     """[n, 4, K] which message fills the slot: 2·event number + (0 sent by the payer, 1 by the target); −1 empty."""
     first_event: int
     """Event number of row 0; row i is event ``first_event + i`` and leaves serials 2·event and 2·event + 1."""
+    found: FoundPatterns = field(default_factory=FoundPatterns)
+    """Structural patterns through each transaction, this one included; none are looked for without neighbourhoods."""
 
     def __len__(self) -> int:
         return len(self.features)
 
     def take(self, rows: NDArray[np.int64]) -> Observation:
         """The given rows alone, copied; event numbers of the rows are then no longer consecutive."""
-        parts = {name: getattr(self, name)[rows] for name in self.__slots__ if name != "first_event"}
-        return Observation(**parts, first_event=self.first_event)
+        parts = {name: getattr(self, name)[rows] for name in ARRAYS}
+        return Observation(**parts, first_event=self.first_event, found=self.found.take(rows))
+
+
+ARRAYS: tuple[str, ...] = tuple(
+    name for name in Observation.__slots__ if name not in ("first_event", "found")
+)
+"""Fields of an observation that have one row a transaction."""
 
 
 @dataclass(frozen=True, slots=True)

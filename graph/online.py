@@ -6,13 +6,18 @@ on is what it is served.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from graph.events import Events
 from graph.features import FEATURE_NAMES
+from graph.found import FoundNames
 from graph.kernels.observe import observe_rows
 from graph.layout import DAY, NODE, PAIR
+from graph.motif_layout import TRANSFER
+from graph.motifs import MotifState
 from graph.nodes import NAME_BYTES, NodeIndex, pack_names
 from graph.observation import FANOUT, MESSAGE_WIDTH, Observation
 from graph.pairs import PairTable
@@ -23,6 +28,8 @@ PAIRS_A_NODE = 4
 """What the budget allows for: accounts have a dozen pairs, the other nodes share theirs."""
 
 FEWEST_NODES = 64
+MOTIF_SHARE = 8
+"""One part in so many of the memory budget is for transfers within the window of the motifs."""
 ENDS = 4
 EVICTED_SHARE = 0.1
 """Share of nodes forgotten, oldest first, when the memory budget is reached."""
@@ -38,12 +45,14 @@ class OnlineGraph:
     """
 
     def __init__(self, *, memory_budget: int = 2 << 30, retention_days: float = 180.0) -> None:
+        for_motifs = memory_budget // MOTIF_SHARE
         per_node = NODE.itemsize + NAME_BYTES + 8 + PAIRS_A_NODE * PAIR.itemsize * 5 // 4
-        self.capacity = max(int(memory_budget // per_node), FEWEST_NODES)
+        self.capacity = max(int((memory_budget - for_motifs) // per_node), FEWEST_NODES)
         self.memory_budget = memory_budget
         self.retention = int(retention_days * DAY)
         self.index = NodeIndex(self.capacity)
         self.pairs = PairTable(max(PAIRS_A_NODE, FEWEST_NODES) * FEWEST_NODES + PAIRS_A_NODE * self.capacity)
+        self.motifs = MotifState(self.capacity, for_motifs // TRANSFER.itemsize)
         self.counters = np.zeros(2, dtype=np.int64)
         """[transactions seen, pairs held]"""
         self.population = np.zeros(2, dtype=np.float64)
@@ -63,16 +72,17 @@ class OnlineGraph:
 
     def memory(self) -> int:
         """Bytes in use by the state, names included."""
-        return self.index.memory() + self.pairs.memory()
+        return self.index.memory() + self.pairs.memory() + self.motifs.memory()
 
     def observe(self, events: Events, *, neighbourhoods: bool = True) -> Observation:
         """Describe each transaction from what was known strictly before it, then insert it; take in labels.
 
         ``events`` are in the order in which they became known. Without ``neighbourhoods`` the dense slot arrays stay
-        empty (zero rows) and only the compact form for training is returned.
+        empty (zero rows), no patterns are told, and only the compact form for training is returned.
         """
         rows = events.rows
         n = len(rows) - int(np.count_nonzero(rows["kind"]))
+        found = FoundNames(self.motifs.room_for_found(n if neighbourhoods else 0))
         out = _empty(n, neighbourhoods, self.transactions_seen)
         packed = pack_names(events.names())
         start = written = 0
@@ -85,9 +95,11 @@ class OnlineGraph:
                 rows[start:stop], written, self.nodes, self.pairs.places, self.pairs.segments, self.counters,
                 self.population, out.features, out.ends, out.self_message, out.slot_message, out.slot_hop2,
                 out.slot_hop2_count, out.slot_age, out.slot_count, out.slot_serial,
+                self.index.names, self.motifs.arrays, self.motifs.scratch, found.written,
             )  # fmt: skip
+            found.name(self.motifs.arrays.parties["name"])
             start = stop
-        return out
+        return replace(out, found=found.patterns()) if neighbourhoods else out
 
     def _make_way(self, time: int) -> None:
         """Forget what is due before an event that opens a new day, or else what memory has no more room for."""
@@ -103,7 +115,9 @@ class OnlineGraph:
         """Evict nodes and pairs last seen at or before ``cutoff`` (µs)."""
         self.counters[1] -= self.pairs.forget(cutoff, self.nodes)
         is_old = self.nodes["last_seen"][: self.index.used] <= cutoff
-        self.index.evict(np.flatnonzero(is_old & self.index.is_live()))
+        evicted = np.flatnonzero(is_old & self.index.is_live())
+        self.motifs.release(self.nodes, evicted)
+        self.index.evict(evicted)
 
     def _forget_oldest(self) -> None:
         seen = np.sort(self.nodes["last_seen"][: self.index.used][self.index.is_live()])

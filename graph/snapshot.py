@@ -21,12 +21,13 @@ from fraud.errors import StoreError
 from fraud.write_aside import write_aside
 from graph import layout
 from graph.layout import NODE, PAIR
+from graph.motif_layout import PARTY, TRANSFER
 from graph.observation import MESSAGE_NAMES, MESSAGE_SCALE
 from graph.online import OnlineGraph
 
 __all__ = ["FORMAT", "layout_hash", "load", "save"]
 
-FORMAT = 1
+FORMAT = 2
 """Of the file; what the records mean has its own fingerprint, ``layout_hash``."""
 
 DTYPES: dict[str, Any] = {
@@ -39,6 +40,13 @@ DTYPES: dict[str, Any] = {
     "names": np.uint64,
     "free": np.int32,
     "census": np.int64,
+    "motif_census": np.int64,
+    "motif_spans": np.int64,
+    "transfers": TRANSFER,
+    "parties": PARTY,
+    "party_free": np.int32,
+    "party_at": np.int64,
+    "party_numbers": np.int32,
 }
 """Blocks of the file, in order; ``pair_at`` are places in the pair table."""
 
@@ -50,7 +58,15 @@ DIGEST_BYTES = hashlib.sha256().digest_size
 
 def layout_hash() -> str:
     """Fingerprint of the records and of the units of what is in them."""
-    said = [NODE.descr, PAIR.descr, layout.NODE_KINDS, MESSAGE_NAMES, MESSAGE_SCALE]
+    said = [
+        NODE.descr,
+        PAIR.descr,
+        TRANSFER.descr,
+        PARTY.descr,
+        layout.NODE_KINDS,
+        MESSAGE_NAMES,
+        MESSAGE_SCALE,
+    ]
     said += [getattr(layout, name).tolist() for name in ("BUCKETS", "BUCKET_WIDTH", "HALF_LIVES")]
     said += [layout.LABEL_BUCKETS.tolist(), layout.LABEL_BUCKET_WIDTH.tolist()]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
@@ -107,6 +123,7 @@ def _blocks(graph: OnlineGraph) -> dict[str, NDArray[Any]]:
         "names": index.names[: index.used].reshape(-1),
         "free": index.free[: index.census[1]],
         "census": index.census,
+        **graph.motifs.blocks(index.used),
     }
 
 
@@ -157,4 +174,5 @@ def _read(path: Path, file: BufferedReader) -> OnlineGraph:
     graph.pairs.segments[:] = blocks["segments"].reshape(-1, 2)
     graph.pairs.places[blocks["pair_at"]] = blocks["pairs"]
     graph.index.restore(blocks["names"], blocks["free"], blocks["census"])
+    graph.motifs.restore(blocks)
     return graph

@@ -153,6 +153,37 @@ _STATISTICS = (
         "ratio",
         "habit",
     ),
+    _statistic(
+        f"fan_out_{_WINDOW}", "different accounts that {owner} paid in the last {window}", "count", "fans"
+    ),
+    _statistic(
+        f"fan_in_{_WINDOW}", "different accounts that paid {owner} in the last {window}", "count", "fans"
+    ),
+    _statistic(
+        f"passed_on_{_WINDOW}",
+        "transfers out of {owner} against transfers into it in the last {window}",
+        "ratio",
+        "passing on",
+    ),
+    _statistic(
+        f"cycles_{_WINDOW}",
+        "earlier money round trips through {owner}, weight halving every {window}",
+        "count",
+        "round trips",
+    ),
+    _statistic("days_since_cycle", "time since money last went round through {owner}", "days", "round trips"),
+    _statistic(
+        f"gathers_{_WINDOW}",
+        "times that money split up and met again through {owner}, weight halving every {window}",
+        "count",
+        "split payments",
+    ),
+    _statistic(
+        "days_since_gather",
+        "time since money last split up and met again through {owner}",
+        "days",
+        "split payments",
+    ),
     _statistic("devices", "devices used by {owner}", "count", "places"),
     _statistic("ips", "IP addresses used by {owner}", "count", "places"),
 )
@@ -203,6 +234,24 @@ _SPECIAL: Mapping[str, tuple[str, str, str]] = {
         "share of payments to this {target} from newly seen accounts",
         "share",
         "target partners",
+    ),
+    "pass_through_share": ("share that this passes on of the receipt closest to it", "share", "passing on"),
+    "pass_through_hours": ("time since the receipt closest to this amount", "hours", "passing on"),
+    "pass_through_hops": ("times that this money had been passed on before", "count", "passing on"),
+    "cycles_closed": ("money round trips that this transfer closes", "count", "round trip"),
+    "cycle_length": ("transfers in the shortest round trip that this closes", "count", "round trip"),
+    "cycle_hours": ("time that the fastest round trip which this closes took", "hours", "round trip"),
+    "cycle_kept_share": ("share of the money that comes back with this transfer", "share", "round trip"),
+    "scatter_gather_width": (
+        "accounts over which money from one source meets again at the receiving account",
+        "count",
+        "split payment",
+    ),
+    "scatter_gather_hours": ("time since that money was first split up", "hours", "split payment"),
+    "gather_scatter_width": (
+        "accounts that this account collected from before it paid as many",
+        "count",
+        "collecting",
     ),
     "account_rate_1d_to_30d": (
         "payments by this account today against its month",

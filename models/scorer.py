@@ -140,7 +140,7 @@ class Scorer:
 
 def _observation_of(rows: Mapping[str, NDArray[Any]]) -> Observation:
     n = len(rows["features"])
-    unread: dict[str, NDArray[Any]] = {name: np.empty((n, 0)) for name in RECEIPT_ARRAYS}
+    unread: dict[str, Any] = {name: np.empty((n, 0)) for name in RECEIPT_ARRAYS}
     return Observation(
         **(unread | dict(rows)),
         ends=np.full((n, 4), -1, np.int32),

@@ -13,9 +13,7 @@ import numpy as np
 from fraud.compiled import kernel
 from fraud.intrinsics import borrow, prefetch
 from graph.layout import ACCOUNT, DAY, DEVICE, IP, MERCHANT, PAYEE
-
-WORDS = 4
-"""64-bit words of a name."""
+from graph.name_layout import WORDS
 
 KIND_SHIFT = np.uint64(61)
 LENGTH_SHIFT = np.uint64(56)

@@ -39,6 +39,7 @@ from graph.kernels.messages import (
     write_state,
     write_transaction,
 )
+from graph.kernels.motif_features import MOTIF_WIDTH, write_motifs
 from graph.kernels.pairs import pair_add, pair_find, pair_prefetch
 from graph.kernels.takeover import learn_takeover, write_takeover
 from graph.kernels.windows import buckets_at, window_add
@@ -84,11 +85,16 @@ def observe_rows(
     slot_age: Any,
     slot_count: Any,
     slot_serial: Any,
+    names: Any,
+    motifs: Any,
+    scratch_motifs: Any,
+    found: Any,
 ) -> int:
     """Walk the events in order; the n-th transaction fills row ``row`` + n of the outputs. Returns the next row.
 
     ``counters``: [transactions so far, pairs held]; ``population``: [transactions, mean capped amount]. The slot
-    arrays may have zero rows: then only ages and serials, the compact form for training, are written.
+    arrays may have zero rows: then only ages and serials, the compact form for training, are written. ``motifs``,
+    ``scratch_motifs`` and ``found`` as in ``graph.motif_layout``.
     """
     events, nodes, pairs, segments = borrow(events), borrow(nodes), borrow(pairs), borrow(segments)
     counters, population = borrow(counters), borrow(population)
@@ -106,6 +112,7 @@ def observe_rows(
     window = space[192:212].view(np.float32)
     scratch = space[212:SCRATCH_BYTES].view(np.int16).reshape(2, MESSAGE_WIDTH)
     dense = len(slot_message) > 0
+    first_motif = features.shape[1] - MOTIF_WIDTH
     for i in range(-2, len(events)):
         if i + 2 < len(events):
             _fetch_ends(events[i + 2], nodes, pairs, segments)
@@ -121,6 +128,7 @@ def observe_rows(
         log_amount = math.log1p(event.amount)
         places = _places(pairs, segments, event)
         _describe(event, log_amount, nodes, pairs, population[1], places, now, left, window, features[row])
+        write_motifs(event, nodes, names, motifs, scratch_motifs, found, row, features[row, first_motif:])
         _gather(event, log_amount, nodes, pairs, places[0], features[row], self_message[row])
         for role in range(4):
             ends[row, role] = event.ends[role]

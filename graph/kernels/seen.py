@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from fraud.compiled import kernel
-from graph.kernels.names import WORDS, hash_name, read_name
+from graph.kernels.names import hash_name, read_name
+from graph.name_layout import WORDS
 
 EMPTY = np.uint64(0)
 

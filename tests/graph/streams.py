@@ -10,7 +10,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from graph.events import LABEL, TRANSACTION, Events
-from graph.observation import Observation
+from graph.found import FoundPatterns
+from graph.observation import ARRAYS, Observation
 
 SECOND = 1_000_000
 HOUR = 3600 * SECOND
@@ -91,18 +92,24 @@ def to_events(stream: Sequence[Raw]) -> Events:
 
 
 def assert_same_bits(one: Observation, other: Observation) -> None:
-    for name in Observation.__slots__:
-        left, right = np.asarray(getattr(one, name)), np.asarray(getattr(other, name))
-        assert (left.dtype, left.shape) == (right.dtype, right.shape), name
-        assert left.tobytes() == right.tobytes(), f"{name} differs"
+    assert one.first_event == other.first_event
+    for name in ARRAYS:
+        _assert_same_array(name, getattr(one, name), getattr(other, name))
+    for name in FoundPatterns.__slots__:
+        _assert_same_array(f"found.{name}", getattr(one.found, name), getattr(other.found, name))
+
+
+def _assert_same_array(name: str, left: np.ndarray, right: np.ndarray) -> None:
+    assert (left.dtype, left.shape) == (right.dtype, right.shape), name
+    assert left.tobytes() == right.tobytes(), f"{name} differs"
 
 
 def rows(observation: Observation, start: int, stop: int) -> Observation:
     """Some rows of an observation with neighbourhoods."""
-    arrays = {name: getattr(observation, name) for name in Observation.__slots__ if name != "first_event"}
     return Observation(
-        **{name: array[start:stop] for name, array in arrays.items()},
+        **{name: getattr(observation, name)[start:stop] for name in ARRAYS},
         first_event=observation.first_event + start,
+        found=observation.found.take(np.arange(start, stop)),
     )
 
 

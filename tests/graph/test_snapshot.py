@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from fraud.errors import StoreError
 from graph import snapshot
 from graph.layout import PAIR
+from graph.motifs import MotifState
 from graph.nodes import NodeIndex
 from graph.online import OnlineGraph
 from graph.pairs import PairTable
@@ -33,7 +34,7 @@ def assert_same_attributes(one: object, other: object, **used: int) -> None:
         if isinstance(value, np.ndarray):
             there = slice(used.get(name))
             assert value[there].tobytes() == getattr(other, name)[there].tobytes(), name
-        elif not isinstance(value, NodeIndex | PairTable):
+        elif not isinstance(value, NodeIndex | PairTable | MotifState):
             assert value == getattr(other, name), name
 
 
@@ -43,6 +44,8 @@ def assert_same_state(one: OnlineGraph, other: OnlineGraph) -> None:
     assert_same_attributes(one.index, other.index, nodes=used, names=used, free=free, table=0)
     assert_same_attributes(one.pairs, other.pairs, places=0)
     assert sorted_pairs(one) == sorted_pairs(other)
+    for name, block in one.motifs.blocks(used).items():
+        assert block.tobytes() == other.motifs.blocks(used)[name].tobytes(), name
     assert_same_attributes(one, other)
 
 
