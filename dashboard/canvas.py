@@ -14,11 +14,12 @@ from dashboard.words import KIND_WORDS, count, money, short_id
 from fraud.decision import Outcome
 from fraud.record_rows import DecidedTransaction
 from fraud.ring import NodeKind, RingMember
+from graph.standing import Standing, standing_of
 from graph.subgraph import GraphEdge, GraphNode, NodeKey, Subgraph
 
 __all__ = ["LAYOUT", "STANDINGS", "STYLES", "elements", "from_record", "node_key"]
 
-STANDINGS = {"flagged": "▲", "suspicious": "◆", "neutral": ""}
+STANDINGS = {Standing.FLAGGED: "▲", Standing.SUSPICIOUS: "◆", Standing.NEUTRAL: ""}
 """Sign before the label of a node by its standing."""
 
 SHAPES = {
@@ -45,9 +46,6 @@ FLATTEST = 6.0
 """A chain is not stretched across its way more than this."""
 
 LONGEST_LABEL = 11
-
-OFTEN = 0.05
-"""Part of a node's transactions that were held, from which it counts as suspicious itself."""
 
 
 def node_key(element_id: str) -> NodeKey:
@@ -142,8 +140,7 @@ def _summed_node(key: NodeKey, seen: list[DecidedTransaction], role: str) -> Gra
 
 
 def _node(node: GraphNode, place: list[float], is_flagged: bool, is_cut: bool) -> dict[str, Any]:
-    is_suspicious = node.rings or node.held > OFTEN * node.transactions
-    standing = "flagged" if is_flagged else "suspicious" if is_suspicious else "neutral"
+    standing = standing_of(node, is_flagged=is_flagged)
     kind, node_id = node.key.kind, node.key.node_id
     more = " +" if is_cut else ""
     return {
@@ -153,7 +150,7 @@ def _node(node: GraphNode, place: list[float], is_flagged: bool, is_cut: bool) -
             "title": f"{KIND_WORDS[kind]} {node_id}, {count(node.transactions, 'transaction', 'transactions')}",
         },
         "position": {"x": round(place[0], 1), "y": round(place[1], 1)},
-        "classes": f"{kind.value} {standing}",
+        "classes": f"{kind.value} {standing.value}",
     }
 
 

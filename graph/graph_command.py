@@ -14,10 +14,12 @@ from fraud.record import Record
 from fraud.settings import GraphSettings, Settings
 from graph.following import Follower, stopping
 from graph.kept import Kept
+from graph.marks import mark
 from graph.opening import open_graph_store
 from graph.query_command import given_values, show_queries, show_query, show_rows
 from graph.query_library import named, run
 from graph.retention import retain, still_open
+from graph.standing import Standing
 from graph.store import GraphStore
 
 __all__ = ["Action", "command"]
@@ -29,6 +31,7 @@ class Action(StrEnum):
     FOLLOW = "follow"
     RETAIN = "retain"
     STATUS = "status"
+    MARK = "mark"
     QUERIES = "queries"
     QUERY = "query"
 
@@ -40,8 +43,8 @@ def command(
     action: Annotated[
         Action,
         typer.Argument(
-            help="Bring it up to the record, thin its old history, say where it stands; list the questions of the "
-            "investigator's library, or ask one."
+            help="Bring it up to the record, thin its old history, say where it stands, mark nodes for the colours of "
+            "Neo4j Browser; list the questions of the investigator's library, or ask one."
         ),
     ],
     name: Annotated[str | None, typer.Argument(help="queries, query: which one.")] = None,
@@ -83,6 +86,8 @@ def command(
                     _follow(record, store, settings, once)
                 case Action.RETAIN:
                     _retain(record, store, settings.graph, days, dry_run)
+                case Action.MARK:
+                    _mark(record, store)
                 case Action.STATUS:
                     _status(record, store)
     finally:
@@ -133,6 +138,13 @@ def _retain(
     later = ", and nodes that this would leave alone" if dry_run else ""
     end = "; stopped early, the rest is for the next time" if stop.is_set() else ""
     print(f"graph: {what} {removed}{later}, last used before {before:%Y-%m-%d %H:%M} UTC{end}")
+
+
+def _mark(record: Record, store: GraphStore) -> None:
+    with stopping() as stop:
+        counts = mark(store, still_open(record), go_on=lambda: not stop.is_set())
+    told = ", ".join(f"{counts[standing]:,} {standing.value}" for standing in Standing)
+    print(f"graph: marked {told}{'; stopped early, the rest has old marks' if stop.is_set() else ''}")
 
 
 def _status(record: Record, store: GraphStore) -> None:

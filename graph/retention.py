@@ -6,7 +6,7 @@ old: the transactions and relationships of their members and subjects.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 
 import msgspec
@@ -16,13 +16,11 @@ from fraud.alert import Subject
 from fraud.record_reader import RecordReader
 from fraud.ring import NodeKind
 from graph.connection import rows
+from graph.pages import id_pages
 from graph.portion import to_micros
 from graph.store import GraphStore
 
 __all__ = ["Open", "Removed", "retain", "still_open"]
-
-PAGE = 500
-"""Accounts looked at in one transaction."""
 
 AT_ONCE = 1_000
 """Nodes or relationships removed in one transaction, at most."""
@@ -109,7 +107,7 @@ class _Sweep:
     def transactions_and_relationships(self) -> None:
         """All that old payers did: every transaction and relationship begins at an account."""
         kept = list(self.kept.node_ids)
-        for page in self._pages(NodeKind.ACCOUNT):
+        for page in id_pages(self.store, NodeKind.ACCOUNT, self.go_on):
             ids = [one for one in page if one not in self.kept.node_ids]
             transactions, relationships = f"{self.verb}_old_transactions", f"{self.verb}_old_relationships"
             self.removed.transactions += self._repeat(transactions, ids=ids, kept=kept, passing=self.passing)
@@ -122,24 +120,9 @@ class _Sweep:
     def lonely_nodes(self) -> None:
         """Nodes that the steps before have left without any relationship."""
         for kind in NodeKind:
-            for page in self._pages(kind):
+            for page in id_pages(self.store, kind, self.go_on):
                 ids = [one for one in page if one not in self.kept.node_ids]
                 self.removed.nodes += self._step(f"sweep_lonely_{kind.value}s", ids=ids)
-
-    def _pages(self, kind: NodeKind) -> Iterator[list[str]]:
-        """All ids of a kind in their order, page by page, while we may go on."""
-        after = ""
-        while self.go_on():
-            page = self._page(kind, after)
-            if not page:
-                return
-            yield page
-            after = page[-1]
-
-    def _page(self, kind: NodeKind, after: str) -> list[str]:
-        name = f"page_of_{kind.value}s"
-        found = self.store.read(lambda work: rows(work, name, after=after, size=PAGE))
-        return [row["id"] for row in found]
 
     def _repeat(self, name: str, **parameters: object) -> int:
         """Steps of the same query until one finds less than it may take; a count needs only one."""

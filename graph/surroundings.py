@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from neo4j import ManagedTransaction
@@ -13,7 +13,7 @@ from graph.connection import rows
 from graph.portion import from_micros
 from graph.subgraph import GraphEdge, GraphNode, NodeKey, Subgraph
 
-__all__ = ["nodes_around", "ring_members", "ring_with_ties"]
+__all__ = ["nodes_around", "nodes_of", "ring_members", "ring_with_ties"]
 
 KINDS = {
     "Account": NodeKind.ACCOUNT,
@@ -59,7 +59,7 @@ def nodes_around(
         seen.update(dict.fromkeys(frontier))
         # Of a wide frontier, twice the room that is left: what cannot be shown in any case is not fetched.
         follow = min(fan_out, max(2 * (limit - len(seen)) // max(len(frontier), 1), LEAST_FOLLOWED))
-    nodes = _nodes(work, list(seen), roles or {})
+    nodes = nodes_of(work, list(seen), roles)
     known = {node.key for node in nodes}
     return Subgraph(tuple(nodes), _among(edges, known), frozenset(cut & known))
 
@@ -67,7 +67,7 @@ def nodes_around(
 def ring_members(work: ManagedTransaction, ring_id: str, limit: int) -> dict[NodeKey, str]:
     """Members of a ring with their roles, the highest scores first."""
     found = rows(work, "ring_members", ring=ring_id, limit=limit)
-    return {NodeKey(KINDS[row["label"]], row["id"]): row["role"] for row in found}
+    return {NodeKey(_kind(row["labels"]), row["id"]): row["role"] for row in found}
 
 
 def ring_with_ties(work: ManagedTransaction, ring_id: str, limit: int) -> Subgraph:
@@ -85,12 +85,17 @@ def ring_with_ties(work: ManagedTransaction, ring_id: str, limit: int) -> Subgra
             hubs.append(row["account"])
             continue
         source = NodeKey(NodeKind.ACCOUNT, row["account"])
-        for label, node_id, *values in row["ties"]:
-            _add(edges, source, NodeKey(KINDS[label], node_id), values)
+        for labels, node_id, *values in row["ties"]:
+            _add(edges, source, NodeKey(_kind(labels), node_id), values)
     for row in rows(work, "ties_of_hubs", payers=hubs, **by_kind) if hubs else ():
         for account, node_id, *values in row["found"]:
             _add(edges, NodeKey(NodeKind.ACCOUNT, account), NodeKey(KINDS[row["label"]], node_id), values)
-    return Subgraph(tuple(_nodes(work, list(roles), roles)), _among(edges, roles))
+    return Subgraph(tuple(nodes_of(work, list(roles), roles)), _among(edges, roles))
+
+
+def _kind(labels: Iterable[str]) -> NodeKind:
+    """The kind of a node, which may have the label of its standing beside it."""
+    return next(KINDS[label] for label in labels if label in KINDS)
 
 
 def _by_kind(keys: Iterable[NodeKey]) -> dict[str, list[str]]:
@@ -109,15 +114,19 @@ def _step(work: ManagedTransaction, frontier: Sequence[NodeKey], fan_out: int) -
         kind = KINDS[row["label"]]
         for node_id, ties in row["found"]:
             key = NodeKey(kind, node_id)
-            for is_source, label, other_id, *values in ties:
-                other = NodeKey(KINDS[label], other_id)
+            for is_source, labels, other_id, *values in ties:
+                other = NodeKey(_kind(labels), other_id)
                 _add(edges, *((key, other) if is_source else (other, key)), values)
             if len(ties) >= fan_out:
                 full.add(key)
     return edges, full
 
 
-def _nodes(work: ManagedTransaction, keys: Sequence[NodeKey], roles: dict[NodeKey, str]) -> list[GraphNode]:
+def nodes_of(
+    work: ManagedTransaction, keys: Sequence[NodeKey], roles: Mapping[NodeKey, str] | None = None
+) -> list[GraphNode]:
+    """What is known of nodes, in the order given; unknown ones are left out."""
+    roles = roles or {}
     found: dict[NodeKey, GraphNode] = {}
     for row in rows(work, "nodes", **_by_kind(keys)):
         for node_id, transactions, held, worst, first, last, rings in row["found"]:

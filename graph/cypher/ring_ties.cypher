@@ -1,5 +1,5 @@
 // What ties accounts to the members of their ring, of up to $most relationships that each account begins: how many
-// there were (at $most the account may have more), and [label and id of the member, type, count, amount, first, last].
+// there were (at $most the account may have more), and [labels and id of the member, type, count, amount, first, last].
 // $payers: ids of member accounts; $members: ids of all members; $most: relationships looked through at each
 UNWIND $payers AS id
 CALL (id) {
@@ -7,6 +7,6 @@ CALL (id) {
   WITH r, b LIMIT $most
   RETURN count(r) AS seen,
          collect(CASE WHEN b.id IN $members THEN
-                   [labels(b)[0], b.id, type(r), r.count, r.amount, r.first, r.last] END) AS ties
+                   [labels(b), b.id, type(r), r.count, r.amount, r.first, r.last] END) AS ties
 }
 RETURN id AS account, seen, ties
