@@ -53,7 +53,7 @@ class Alert(msgspec.Struct, frozen=True):
     ``subject_id`` is the ring id or the account token; ``kind`` the pattern ("shared_device",
     "card_testing"); ``money`` the sum of the suspicious amounts in the house currency; ``transaction_ids``
     the evidence, oldest first; ``opened_at`` the event time of version 1; ``first_seen`` and ``last_seen``
-    span the evidence.
+    span the evidence; ``reopened``: it was closed or suppressed, and is to be looked at again.
     """
 
     alert_id: str
@@ -71,6 +71,7 @@ class Alert(msgspec.Struct, frozen=True):
     last_seen: datetime
     transaction_ids: tuple[str, ...] = ()
     state: AlertState = AlertState.OPEN
+    reopened: bool = False
 
     @property
     def idempotency_key(self) -> str:

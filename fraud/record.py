@@ -25,7 +25,7 @@ from fraud.decision import Decision
 from fraud.errors import StoreError
 from fraud.label import Label
 from fraud.receipt import ReceiptBatch
-from fraud.record_alerts import changed_rings, save_alerts, save_rings
+from fraud.record_alerts import changed_rings, save_alerts, save_ring_events, save_rings
 from fraud.record_batches import BatchWriter, Decided
 from fraud.record_positions import advance, keep_state
 from fraud.record_reader import RecordReader
@@ -101,6 +101,7 @@ class Record(RecordReader):
         decided = Decided(transactions, decisions, receipts)
         reached = positions or {}
         with self._transaction() as connection:
+            rings = list(rings)
             changed = changed_rings(connection, rings)
             reports = _label_rows(labels, stream, reached.get(stream))
             batch_id, new = self._batches.write(
@@ -108,6 +109,7 @@ class Record(RecordReader):
             )
             if batch_id is not None:
                 save_rings(connection, batch_id, changed)
+                save_ring_events(connection, rings)
                 insert_new(connection, table.labels, [{**row, "batch_id": batch_id} for row in reports])
             save_alerts(connection, alerts)
             insert_new(

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import groupby
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, case, delete, select
+from sqlalchemy import Connection, Insert, case, delete, select
 
 from fraud import record_tables as table
 from fraud.alert import Alert, AlertState
 from fraud.database import insert_new, portions, upsert
 from fraud.ring import Ring
 
-__all__ = ["changed_rings", "save_alerts", "save_rings"]
+__all__ = ["changed_rings", "save_alerts", "save_ring_events", "save_rings"]
 
 
 def changed_rings(connection: Connection, rings: Iterable[Ring]) -> list[Ring]:
@@ -45,33 +46,64 @@ def save_rings(connection: Connection, batch_id: int, rings: list[Ring]) -> None
     insert_new(connection, table.ring_members, members)
 
 
+def save_ring_events(connection: Connection, rings: Iterable[Ring]) -> None:
+    """Add to the histories of rings what is not there yet; of rings that are on record."""
+    events = [
+        {
+            "ring_id": ring.ring_id,
+            "number": event.number,
+            "time": event.time,
+            "step": event.step.value,
+            "reason": event.reason,
+            "count": event.count,
+            "members": _json(event.members),
+            "other_ring": event.ring_id,
+            "by": event.by,
+        }
+        for ring in rings
+        for event in ring.history
+    ]
+    insert_new(connection, table.ring_events, events)
+
+
 def _ring_row(ring: Ring, batch_id: int) -> dict[str, Any]:
     row = msgspec.structs.asdict(ring)
-    del row["members"]
-    return {**row, "batch_id": batch_id, "transaction_ids": _json(ring.transaction_ids)}
+    del row["members"], row["history"]
+    return {
+        **row,
+        "batch_id": batch_id,
+        "status": ring.status.value,
+        "transaction_ids": _json(ring.transaction_ids),
+        "edges": _json(ring.edges),
+    }
 
 
 def save_alerts(connection: Connection, alerts: Iterable[Alert]) -> None:
-    """Keep the newest version of each alert; it may close an alert, all else about ``state`` is the investigators'."""
+    """Keep the newest version of each alert; it may close or reopen one, else ``state`` is the investigators'."""
     states = sorted(alerts, key=lambda alert: alert.version)
     if not states:
         return
-    statement = upsert(connection, table.alerts)
-    values: dict[str, Any] = {
-        c.name: statement.excluded[c.name] for c in table.alerts.c if c.name not in ("alert_id", "state")
-    }
-    closed = AlertState.CLOSED.value
-    values["state"] = case((statement.excluded.state == closed, closed), else_=table.alerts.c.state)
-    newer = statement.excluded.version > table.alerts.c.version
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=["alert_id"], set_=values, where=newer),
-        [_alert_row(alert) for alert in states],
-    )
+    for reopened, some in groupby(states, key=lambda alert: alert.reopened):
+        connection.execute(
+            _newest_alert(connection, reopened=reopened), [_alert_row(alert) for alert in some]
+        )
     outbox = [
         {"idempotency_key": a.idempotency_key, "alert_id": a.alert_id, "version": a.version, "body": _json(a)}
         for a in states
     ]
     insert_new(connection, table.alert_outbox, outbox)
+
+
+def _newest_alert(connection: Connection, *, reopened: bool) -> Insert:
+    statement = upsert(connection, table.alerts)
+    values: dict[str, Any] = {
+        c.name: statement.excluded[c.name] for c in table.alerts.c if c.name not in ("alert_id", "state")
+    }
+    closed = AlertState.CLOSED.value
+    otherwise = AlertState.OPEN.value if reopened else table.alerts.c.state
+    values["state"] = case((statement.excluded.state == closed, closed), else_=otherwise)
+    newer = statement.excluded.version > table.alerts.c.version
+    return statement.on_conflict_do_update(index_elements=["alert_id"], set_=values, where=newer)
 
 
 def _alert_row(alert: Alert) -> dict[str, Any]:

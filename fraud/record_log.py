@@ -18,13 +18,14 @@ from fraud.record_tables import (
     decisions,
     labels,
     positions,
+    ring_events,
     ring_members,
     rings,
     states,
     streams,
     transactions,
 )
-from fraud.ring import NodeKind, Ring, RingMember
+from fraud.ring import NodeKind, Ring, RingEdge, RingEvent, RingMember, RingStatus, RingStep
 from fraud.transaction import Transaction
 
 __all__ = ["RecordLog", "decided_query", "read_reasons"]
@@ -93,7 +94,30 @@ class RecordLog:
             last_seen=row.last_seen,
             money=row.money,
             transaction_ids=tuple(msgspec.json.decode(row.transaction_ids, type=list[str])),
+            first_seen=row.first_seen,
+            at_risk=row.at_risk,
+            accounts=row.accounts,
+            truncated=row.truncated,
+            status=RingStatus(row.status),
+            decided_by=row.decided_by,
+            suppressed_until=row.suppressed_until,
+            merged_into=row.merged_into,
+            split_from=row.split_from,
+            edges=tuple(msgspec.json.decode(row.edges, type=list[RingEdge])),
+            history=tuple(self.ring_history(ring_id)),
         )
+
+    def ring_history(self, ring_id: str) -> list[RingEvent]:
+        """What happened to a ring, oldest first."""
+        event = ring_events.c
+        query = select(ring_events).where(event.ring_id == ring_id).order_by(event.number)
+        return [
+            RingEvent(
+                r.number, r.time, RingStep(r.step), r.reason, r.count,
+                tuple(msgspec.json.decode(r.members, type=list[str])), r.other_ring, r.by,
+            )
+            for r in self._rows(query)
+        ]  # fmt: skip
 
     def all_rings(self) -> list[Ring]:
         """Every ring in its newest state, in the order of their first alerts."""

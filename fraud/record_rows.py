@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import NamedTuple
 
 import msgspec
 
@@ -10,9 +11,10 @@ from fraud.alert import AlertState, Severity, Subject
 from fraud.decision import Outcome, Reason
 from fraud.label import Label
 from fraud.ring import Ring
+from fraud.ring_act import RingAct
 from fraud.transaction import Transaction
 
-__all__ = ["AlertSummary", "DayCount", "DecidedTransaction", "Following", "SavedState"]
+__all__ = ["AlertSummary", "DayCount", "DecidedTransaction", "Following", "NumberedAct", "SavedState"]
 
 
 class AlertSummary(msgspec.Struct, frozen=True):
@@ -93,3 +95,10 @@ class SavedState(msgspec.Struct, frozen=True):
     name: str
     position: int
     body: bytes
+
+
+class NumberedAct(NamedTuple):
+    """What a person decided about a ring, numbered in the order in which the record took it."""
+
+    number: int
+    act: RingAct

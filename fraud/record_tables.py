@@ -42,6 +42,8 @@ __all__ = [
     "metadata",
     "positions",
     "receipts",
+    "ring_acts",
+    "ring_events",
     "ring_members",
     "rings",
     "runs",
@@ -52,7 +54,7 @@ __all__ = [
     "transactions",
 ]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Raised by every change of the tables below."""
 
 DAY = 86_400_000_000
@@ -234,9 +236,19 @@ rings = Table(
     Column("last_seen", Instant, nullable=False),
     Column("money", Float(53), nullable=False),
     Column("transaction_ids", Text, nullable=False),
+    Column("first_seen", Instant),
+    Column("at_risk", Float(53), nullable=False),
+    Column("accounts", Integer, nullable=False),
+    Column("truncated", Boolean, nullable=False),
+    Column("status", String, nullable=False),
+    Column("decided_by", Text, nullable=False),
+    Column("suppressed_until", Instant),
+    Column("merged_into", String),
+    Column("split_from", String),
+    Column("edges", Text, nullable=False),
     Index("rings_by_batch", "batch_id"),
 )
-"""The newest state of each ring; ``batch_id`` is the batch that brought it."""
+"""The newest state of each ring; ``batch_id`` is the batch that brought it, ``edges`` its evidence edges as JSON."""
 
 ring_members = Table(
     "ring_members",
@@ -249,6 +261,35 @@ ring_members = Table(
     Column("joined_at", Instant, nullable=False),
     Index("ring_members_by_member", "member_id"),
 )
+
+ring_events = Table(
+    "ring_events",
+    metadata,
+    Column("ring_id", String, ForeignKey("rings.ring_id"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("time", Instant, nullable=False),
+    Column("step", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("members", Text, nullable=False),
+    Column("other_ring", String),
+    Column("by", Text, nullable=False),
+)
+"""The history of each ring, in the order of ``number``; ``members`` is JSON."""
+
+ring_acts = Table(
+    "ring_acts",
+    metadata,
+    Column("number", Number, primary_key=True),
+    Column("ring_id", String, nullable=False),
+    Column("step", String, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("until", Instant),
+    Column("made_at", Instant, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""What people decided about rings; the ring desk takes them in by ``number`` between two batches of suspicions."""
 
 alerts = Table(
     "alerts",

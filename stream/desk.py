@@ -1,7 +1,7 @@
 """The ring desk: takes suspicions in the order of the events and says which rings and alerts they bring up.
 
 There is one desk for all workers, since a ring's accounts are scored wherever their partition is; it sees only the
-few transactions that were not approved.
+few transactions that are suspicious.
 """
 
 from __future__ import annotations
@@ -13,18 +13,20 @@ from typing import Self
 import msgspec
 
 from fraud.alert import Alert
+from fraud.decision import Reason
 from fraud.errors import StoreError
-from fraud.record_rows import SavedState
+from fraud.record_rows import NumberedAct, SavedState
 from fraud.ring import Ring
-from graph.rings import RingWatch
-from stream.alerting import AlertDesk, ring_record
+from graph.ring_record import ring_record
+from graph.rings import RingChange, RingWatch
+from stream.alerting import AlertDesk
 from stream.suspicion import Suspicion
 
 __all__ = ["Raised", "RingDesk"]
 
 log = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2
 
 
 class Raised(msgspec.Struct):
@@ -33,11 +35,17 @@ class Raised(msgspec.Struct):
     rings: list[Ring] = []
     alerts: list[Alert] = []
 
+    def add(self, later: Raised) -> None:
+        """What came up after this."""
+        self.rings += later.rings
+        self.alerts += later.alerts
+
 
 class _Memory(msgspec.Struct, array_like=True):
     format: int
     watch: bytes
     alerts: bytes
+    acts_taken: int
 
 
 class RingDesk:
@@ -48,24 +56,45 @@ class RingDesk:
     ) -> None:
         self._watch = watch or RingWatch()
         self._alerts = alerts or AlertDesk(review_cost)
+        self.acts_taken = 0
+        """Number of the newest act that the desk has taken in."""
 
     def observe(self, suspicions: Iterable[Suspicion]) -> Raised:
         """Take in suspicions in event order; a ring's alert comes before the account's where one brings up both."""
         raised = Raised()
         for one in suspicions:
             suspect = one.suspect
-            change = self._watch.observe(suspect) if one.marks else None
-            if change is not None:
-                raised.rings.append(ring_record(change.ring))
-                raised.alerts += self._alerts.on_ring(change, one.reasons)
-            raised.alerts += self._alerts.on_suspicion(
-                suspect.account, suspect.transaction_id, suspect.time, suspect.score, suspect.amount, one.reasons
-            )  # fmt: skip
+            for change in self._watch.observe(suspect, one.findings) if one.marks else ():
+                self._tell(change, one.reasons, raised)
+            ring = self._watch.ring_of(suspect.account)
+            if one.alerts and (ring is None or ring.first_reported is None):
+                raised.alerts += self._alerts.on_suspicion(suspect, one.reasons)
         return raised
+
+    def act(self, acts: Iterable[NumberedAct]) -> Raised:
+        """Take in what people decided about rings, in the order of their numbers, each once."""
+        raised = Raised()
+        for number, act in acts:
+            if number > self.acts_taken:
+                self.acts_taken = number
+                change = self._watch.act(act)
+                if change is not None:
+                    self._tell(
+                        change, (Reason("person", f"{act.step.value} by {act.by}: {act.reason}"),), raised
+                    )
+        return raised
+
+    def _tell(self, change: RingChange, reasons: tuple[Reason, ...], raised: Raised) -> None:
+        record = ring_record(change.ring)
+        change.ring.events.clear()
+        raised.rings.append(record)
+        raised.alerts += self._alerts.on_ring(change, record, reasons)
 
     def to_bytes(self) -> bytes:
         """All that the desk knows, to go on from in another process."""
-        return msgspec.msgpack.encode(_Memory(FORMAT, self._watch.to_bytes(), self._alerts.to_bytes()))
+        return msgspec.msgpack.encode(
+            _Memory(FORMAT, self._watch.to_bytes(), self._alerts.to_bytes(), self.acts_taken)
+        )
 
     @classmethod
     def from_bytes(cls, content: bytes, review_cost: float) -> Self:
@@ -78,11 +107,13 @@ class RingDesk:
             memory = msgspec.msgpack.decode(content, type=_Memory)
             if memory.format != FORMAT:
                 raise StoreError(f"ring desk: format {memory.format}, this release reads {FORMAT}")
-            return cls(
+            desk = cls(
                 review_cost,
                 RingWatch.from_bytes(memory.watch),
                 AlertDesk.from_bytes(memory.alerts, review_cost),
             )
+            desk.acts_taken = memory.acts_taken
+            return desk
         except msgspec.DecodeError as error:
             raise StoreError(f"ring desk: its memory is unreadable ({error})") from error
 

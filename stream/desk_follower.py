@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaProducer
 
 from fraud.metrics import WorkerMetrics
 from fraud.outbox import put
+from fraud.record_acts import acts_after
 from fraud.record_reader import RecordReader
 from fraud.record_rows import SavedState
 from fraud.settings import Settings
@@ -67,7 +68,9 @@ class DeskFollower:
         async with self._turn:
             for message in messages:
                 self._order.add(message)
-            raised = self._desk.observe(one.suspicion for one in self._order.release())
+            acts = await patiently(partial(acts_after, self._record.engine, self._desk.acts_taken))
+            raised = self._desk.act(acts)
+            raised.add(self._desk.observe(one.suspicion for one in self._order.release()))
             await self._write(raised, save=time.monotonic() - self._saved_at > SAVE_SECONDS)
             if raised.alerts:
                 await self._hand_over()

@@ -14,6 +14,7 @@ from fraud.decision import Decision
 from fraud.errors import StoreError
 from fraud.label import Label
 from fraud.record import Record
+from fraud.record_acts import acts_after
 from fraud.settings import Settings
 from fraud.transaction import Transaction
 from models.scorer import Scorer
@@ -163,7 +164,10 @@ class Embedded:
 
     def _note(self, taken: Taken) -> None:
         self._events_since_save += taken.events
-        self._unwritten += [(one, self._desk.observe(one.step.suspicions)) for one in taken.decided]
+        for one in taken.decided:
+            raised = self._desk.act(acts_after(self._record.engine, self._desk.acts_taken))
+            raised.add(self._desk.observe(one.step.suspicions))
+            self._unwritten.append((one, raised))
 
     def _write(self) -> dict[str, Decision]:
         """Put what was decided into the record; returns the decisions in force."""

@@ -34,7 +34,7 @@ class Decided:
 
     def placed_suspicions(self) -> list[PlacedSuspicion]:
         """The suspicions with their places in the ledger, in its order."""
-        rows = zip(self.step.explained, self.step.suspicions, strict=True)
+        rows = zip(self.step.suspected, self.step.suspicions, strict=True)
         return [PlacedSuspicion(self.ledgers[row], self.offsets[row], one) for row, one in rows]
 
 

@@ -13,7 +13,8 @@ from graph.events import Events
 from graph.features import FEATURE_NAMES
 from graph.observation import Observation
 from graph.online import OnlineGraph
-from graph.rings import RingPolicy, Suspect, Tie, TieKind
+from graph.ring_policy import RingPolicy
+from graph.suspects import Suspect, Tie, TieKind
 from models.scorer import Scorer, Scores
 from models.thresholds import APPROVE
 from stream.suspicion import Suspicion
@@ -26,6 +27,7 @@ SATURATED = 90.0
 DEVICE_USERS = FEATURE_NAMES.index("device_degree")
 IP_USERS = FEATURE_NAMES.index("ip_degree")
 TARGET_USERS = FEATURE_NAMES.index("target_degree")
+NEW_DEVICE = FEATURE_NAMES.index("account_device_is_new")
 TARGET_RECENT = FEATURE_NAMES.index("target_distinct_30d")
 
 
@@ -39,8 +41,10 @@ class Step:
     scores: Scores
     explained: dict[int, tuple[Reason, ...]]
     """Reasons of the rows that are not approved."""
+    suspected: list[int]
+    """Rows that the ring desk is told of: all that are not approved, and those that are evidence for rings."""
     suspicions: list[Suspicion]
-    """The rows that are not approved, in order, for the ring desk."""
+    """One for each of them."""
 
 
 class Pipeline:
@@ -49,10 +53,8 @@ class Pipeline:
     def __init__(self, graph: OnlineGraph, scorer: Scorer, policy: RingPolicy | None = None) -> None:
         self.graph = graph
         self.scorer = scorer
-        thresholds = scorer.thresholds
-        least = (policy or RingPolicy()).least_suspicion
-        self.suspect_from = max(thresholds.review, min(least, thresholds.block))
-        """Score from which a transaction leaves marks for ring detection."""
+        self.suspect_from = (policy or RingPolicy()).least_suspicion
+        """Score from which a transaction is evidence for rings."""
 
     def warm(self, events: Events) -> None:
         """Take in history or what others score: state moves, nothing is scored."""
@@ -78,15 +80,20 @@ class Pipeline:
         flagged = np.flatnonzero(scores.decision != APPROVE).tolist()
         reasons = self.scorer.explain(scores, flagged) if flagged else []
         explained = dict(zip(flagged, reasons, strict=True))
+        suspected = np.flatnonzero(
+            (scores.decision != APPROVE) | (scores.score >= self.suspect_from)
+        ).tolist()
         suspicions = [
             Suspicion(
                 suspect=_suspect(payments, row, transaction_ids[row], float(scores.score[row]), observation),
-                reasons=explained[row],
+                reasons=explained.get(row, ()),
                 marks=bool(scores.score[row] >= self.suspect_from),
+                alerts=row in explained,
+                findings=observation.found.findings(row),
             )
-            for row in flagged
+            for row in suspected
         ]
-        return Step(payments, observation, scores, explained, suspicions)
+        return Step(payments, observation, scores, explained, suspected, suspicions)
 
 
 def _suspect(payments: Events, row: int, transaction_id: str, score: float, seen: Observation) -> Suspect:
@@ -97,6 +104,7 @@ def _suspect(payments: Events, row: int, transaction_id: str, score: float, seen
         amount=float(payments.amount[row]),
         account=payments.account[row],
         touches=_touches(payments, row, seen.features[row]),
+        new_device=bool(seen.features[row, NEW_DEVICE] == 1.0),
     )
 
 

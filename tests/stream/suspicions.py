@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from fraud.decision import Reason
-from graph.rings import Suspect, Tie, TieKind
+from graph.suspects import Suspect, Tie, TieKind
 from stream.suspicion import Suspicion
 
 HOUR = 3_600_000_000

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graph.rings import Suspect
+from graph.suspects import Suspect
 from stream.desk_order import LedgerOrder
 from stream.scored import PlacedSuspicion, ScoredMessage, decode_scored, encode_scored
 from stream.suspicion import Suspicion
