@@ -42,7 +42,9 @@ COMMANDS: dict[str, Command] = {
     "api-key": Command("stream.api_key_command:command", "Make, list and revoke keys of the HTTP interface"),
     "demo": Command("stream.demo:command", "Simulate, train, replay and show the result, end to end"),
     "dashboard": Command("dashboard.app:command", "Serve the investigators' pages"),
-    "graph": Command("graph.graph_command:command", "Keep the graph store up to the record, thin it, and ask it"),
+    "graph": Command(
+        "graph.graph_command:command", "Keep the graph store up to the record, thin it, and ask it"
+    ),
     "services": Command("fraud.services.command:command", "Run a real Kafka and Neo4j on this machine"),
     "settings": Command("fraud.settings_command:command", "Show the settings in force, secrets masked"),
 }

@@ -20,7 +20,16 @@ from sqlalchemy.exc import (
 
 from fraud.errors import SettingsError, StoreError, StoreUnavailable
 
-__all__ = ["AT_ONCE", "insert_new", "open_engine", "portions", "store_errors", "upsert", "writing"]
+__all__ = [
+    "AT_ONCE",
+    "insert_new",
+    "open_engine",
+    "portions",
+    "store_errors",
+    "upsert",
+    "upsert_in",
+    "writing",
+]
 
 Value = TypeVar("Value")
 
@@ -92,7 +101,12 @@ def writing(connection: Connection) -> Iterator[None]:
 
 def upsert(connection: Connection, into: Table) -> sqlite.Insert | postgresql.Insert:
     """An insert that knows ON CONFLICT, in the dialect of the database."""
-    return postgresql.insert(into) if connection.dialect.name == "postgresql" else sqlite.insert(into)
+    return upsert_in(connection.dialect.name, into)
+
+
+def upsert_in(dialect: str, into: Table) -> sqlite.Insert | postgresql.Insert:
+    """The same for the dialect of a name, for statements that are made before there is a connection."""
+    return postgresql.insert(into) if dialect == "postgresql" else sqlite.insert(into)
 
 
 def insert_new(connection: Connection, into: Table, rows: list[dict[str, Any]]) -> None:

@@ -6,17 +6,18 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, insert, select, text, update
+from sqlalchemy import Connection, Executable, bindparam, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from fraud import record_tables as table
 from fraud.bulk_insert import bulk_insert, copy_numbers
-from fraud.database import upsert
+from fraud.database import upsert_in
 from fraud.decision import Decision
 from fraud.errors import InputError
 from fraud.receipt import ReceiptBatch
@@ -36,6 +37,18 @@ LARGEST_BATCH = 1 << ROW_BITS
 STREAM_LOCKS = 7_231_002
 ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(:group, hashtext(:stream))")
 """Even when a stream's old writer still lives beside its new one, batch ids come in the order of commits."""
+
+# Made once: to build a statement anew costs more than to carry it out.
+NEW_BATCH = insert(table.batches).returning(table.batches.c.batch_id)
+NEW_RECEIPTS = insert(table.receipts)
+NEW_ERA = insert(table.eras)
+NEWEST_ERA = (
+    select(table.eras)
+    .where(table.eras.c.stream == bindparam("stream"))
+    .order_by(table.eras.c.era.desc())
+    .limit(1)
+)
+GROW_ERA = update(table.eras).where(table.eras.c.era == bindparam("grown"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +133,14 @@ class BatchWriter:
         return [i for i in rows if i not in suspects or ids[i] not in known]
 
 
+@cache
+def _newest_batch(dialect: str) -> Executable:
+    newest = upsert_in(dialect, table.streams)
+    return newest.on_conflict_do_update(
+        index_elements=["stream"], set_={"batch_id": newest.excluded.batch_id}
+    )
+
+
 def _first_of_each(ids: list[str]) -> list[int]:
     if len(set(ids)) == len(ids):
         return list(range(len(ids)))
@@ -138,14 +159,8 @@ def _insert(connection: Connection, stream: str, decided: Decided, hashes: NDArr
         "transactions": size,
         "id_hashes": None if hashes is None else hashes.tobytes(),
     }
-    batch_id: int = connection.execute(
-        insert(table.batches).returning(table.batches.c.batch_id), batch
-    ).scalar_one()
-    newest = upsert(connection, table.streams)
-    newest = newest.on_conflict_do_update(
-        index_elements=["stream"], set_={"batch_id": newest.excluded.batch_id}
-    )
-    connection.execute(newest, {"stream": stream, "batch_id": batch_id})
+    batch_id: int = connection.execute(NEW_BATCH, batch).scalar_one()
+    connection.execute(_newest_batch(connection.dialect.name), {"stream": stream, "batch_id": batch_id})
     if size:
         first = batch_id << ROW_BITS
         times = [one.event_time for one in decided.transactions]
@@ -161,9 +176,7 @@ def _era(
     connection: Connection, stream: str, batch_id: int, size: int, earliest: datetime, latest: datetime
 ) -> int:
     """The stream's era that the batch goes into: its newest one until that is full."""
-    column = table.eras.c
-    query = select(table.eras).where(column.stream == stream).order_by(column.era.desc()).limit(1)
-    newest = connection.execute(query).first()
+    newest = connection.execute(NEWEST_ERA, {"stream": stream}).first()
     if newest is None or newest.transactions >= ERA_TRANSACTIONS:
         row = {
             "era": batch_id,
@@ -172,14 +185,14 @@ def _era(
             "earliest": earliest,
             "latest": latest,
         }
-        connection.execute(insert(table.eras), row)
+        connection.execute(NEW_ERA, row)
         return batch_id
     values = {
         "transactions": newest.transactions + size,
         "earliest": min(earliest, newest.earliest),
         "latest": max(latest, newest.latest),
     }
-    connection.execute(update(table.eras).where(column.era == newest.era).values(values))
+    connection.execute(GROW_ERA, {"grown": newest.era, **values})
     era: int = newest.era
     return era
 
@@ -258,7 +271,7 @@ def _insert_mentions(connection: Connection, era: int, first: int, keys: NDArray
 def _insert_receipts(connection: Connection, batch_id: int, receipts: ReceiptBatch | None) -> None:
     if receipts is not None:
         row = {"batch_id": batch_id, "model_version": receipts.model_version, "body": receipts.to_bytes()}
-        connection.execute(insert(table.receipts), row)
+        connection.execute(NEW_RECEIPTS, row)
 
 
 def _json(value: object) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from fraud.record_tables import batches
 
@@ -17,6 +17,13 @@ __all__ = ["KnownIds"]
 
 LARGEST_RUN = 1 << 20
 BATCHES_AT_ONCE = 4_096
+
+FOLLOWING = (
+    select(batches.c.batch_id, batches.c.id_hashes)
+    .where(batches.c.batch_id > bindparam("newest"))
+    .order_by(batches.c.batch_id)
+    .limit(BATCHES_AT_ONCE)
+)
 
 
 class KnownIds:
@@ -28,10 +35,8 @@ class KnownIds:
 
     def catch_up(self, connection: Connection) -> None:
         """Learn what was committed since the last call; to be called under the write lock."""
-        batch = batches.c
         while True:
-            query = select(batch.batch_id, batch.id_hashes).where(batch.batch_id > self._newest_batch)
-            found = connection.execute(query.order_by(batch.batch_id).limit(BATCHES_AT_ONCE)).all()
+            found = connection.execute(FOLLOWING, {"newest": self._newest_batch}).all()
             if not found:
                 return
             self.add(np.frombuffer(b"".join(row.id_hashes for row in found), "<i8"))

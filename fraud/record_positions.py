@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Executable, Table
 
-from fraud.database import upsert
+from fraud.database import upsert_in
 from fraud.record_rows import SavedState
 from fraud.record_tables import positions, states
 
@@ -26,8 +27,13 @@ def keep_state(connection: Connection, state: SavedState) -> None:
 
 
 def _keep_newest(connection: Connection, into: Table, rows: list[dict[str, object]]) -> None:
-    statement = upsert(connection, into)
+    connection.execute(_newest(connection.dialect.name, into), rows)
+
+
+@cache
+def _newest(dialect: str, into: Table) -> Executable:
+    statement = upsert_in(dialect, into)
     (key,) = into.primary_key
     values = {column.name: statement.excluded[column.name] for column in into.c if column is not key}
     newer = statement.excluded.position >= into.c.position
-    connection.execute(statement.on_conflict_do_update(index_elements=[key], set_=values, where=newer), rows)
+    return statement.on_conflict_do_update(index_elements=[key], set_=values, where=newer)
