@@ -6,6 +6,7 @@ import datetime as dt
 import math
 from collections.abc import Sequence
 
+from graph.features import MOTIF_NAMES
 from graph.kernels import takeover
 from graph.kernels.describe import EARTH_RADIUS_KM
 from graph.kernels.labels import EPISODE_GAP
@@ -41,7 +42,7 @@ def describe(graph: SlowGraph, raw: Raw) -> Features:
     out |= _link(graph.pair(account, device), device, raw.time, "account_device")
     out |= _link(graph.pair(account, address), address, raw.time, "account_ip")
     out |= _places(account, target, raw)
-    return out
+    return out | graph.motifs.look(raw, MOTIF_NAMES)
 
 
 def _tabular(raw: Raw) -> Features:

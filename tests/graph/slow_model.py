@@ -16,6 +16,7 @@ from typing import TypeVar
 from graph.kernels.labels import EXPLAINED, PRIOR_FRAUDS, PRIOR_KNOWN
 from graph.kernels.observe import CAP, YOUNG
 from graph.observation import FANOUT
+from tests.graph.slow_motifs import SlowMotifs
 from tests.graph.streams import DAY, HOUR, SECOND, Raw
 
 NodeKey = tuple[str, str]
@@ -133,6 +134,7 @@ class SlowGraph:
         self.retention = int(retention_days * DAY)
         self.nodes: dict[NodeKey, Node] = {}
         self.pairs: dict[tuple[str, NodeKey], Pair] = {}
+        self.motifs = SlowMotifs()
         self.capped: list[float] = []
         self.serial = 0
         self.newest_day = 0
@@ -190,6 +192,7 @@ class SlowGraph:
     def _forget(self, cutoff: int) -> None:
         self.pairs = {key: pair for key, pair in self.pairs.items() if pair.last() > cutoff}
         self.nodes = {key: node for key, node in self.nodes.items() if node.last_seen > cutoff}
+        self.motifs.forget({token for kind, token in self.nodes if kind in ("account", "payee")})
 
     def reveal(self, raw: Raw) -> None:
         """Take in one label."""
@@ -242,5 +245,6 @@ class SlowGraph:
                     is_young=is_young,
                 )
             )
+        self.motifs.insert(raw)
         self.capped.append(capped)
         self.serial += 1

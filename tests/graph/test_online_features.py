@@ -15,6 +15,7 @@ from tests.graph.slow_model import SlowGraph
 from tests.graph.streams import SECOND, Raw, random_stream, streams, to_events
 
 COUNTS = {"count", "is", "has", "known", "frauds", "degree", "length", "devices", "ips", "weekday", "month"}
+COUNTS |= {"fan", "closed", "width", "hops"}
 KILOMETRES = 0.05
 """float32 degrees hold a place to a few metres, their running mean to a few tens."""
 
