@@ -12,12 +12,13 @@ from typing import Any
 from fraud.decision import Outcome
 from fraud.label import Label
 from fraud.record_rows import DecidedTransaction
-from fraud.ring import NodeKind, Ring
+from fraud.ring import NodeKind, Ring, RingEdge, RingEvent
 
 __all__ = [
     "EPOCH",
     "LARGEST_EVIDENCE",
     "edge_rows",
+    "evidence_rows",
     "from_micros",
     "is_held",
     "label_rows",
@@ -31,7 +32,10 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
 LARGEST_EVIDENCE = 500
-"""Transactions of one ring that are kept one by one, the newest."""
+"""Transactions of one ring that are kept one by one, the newest; and ties that sum them, those named first."""
+
+LONGEST_HISTORY = 500
+"""Steps of one ring that are written, the newest; earlier ones are there from earlier."""
 
 Row = dict[str, Any]
 
@@ -151,7 +155,7 @@ def label_rows(labels: Iterable[Label]) -> list[Row]:
 
 
 def ring_rows(rings: Iterable[Ring]) -> list[Row]:
-    """Rings with their members by kind, and the newest of their evidence."""
+    """Rings with their members by kind, where they come from and went, and their history."""
     return [
         {
             "id": ring.ring_id,
@@ -159,9 +163,18 @@ def ring_rows(rings: Iterable[Ring]) -> list[Row]:
             "kind": ring.kind,
             "score": ring.score,
             "money": ring.money,
+            "at_risk": ring.at_risk,
+            "size": ring.accounts or sum(m.kind is NodeKind.ACCOUNT for m in ring.members),
+            "truncated": ring.truncated,
+            "status": ring.status.value,
+            "decided_by": ring.decided_by,
+            "suppressed_until": _micros(ring.suppressed_until),
+            "first": _micros(ring.first_seen),
             "first_alert": to_micros(ring.first_alert_time),
             "last": to_micros(ring.last_seen),
-            "evidence": ring.transaction_ids[-LARGEST_EVIDENCE:],
+            "merged_into": _one(ring.merged_into),
+            "split_from": _one(ring.split_from),
+            "history": [_event_row(ring.ring_id, event) for event in ring.history[-LONGEST_HISTORY:]],
             **{
                 f"{kind.value}s": [
                     {"id": m.member_id, "role": m.role, "score": m.score, "joined": to_micros(m.joined_at)}
@@ -173,6 +186,53 @@ def ring_rows(rings: Iterable[Ring]) -> list[Row]:
         }
         for ring in rings
     ]
+
+
+def evidence_rows(rings: Iterable[Ring]) -> list[Row]:
+    """What rings rest on: the newest transactions, and the ties that sum them, by kind of their target."""
+    found = []
+    for ring in rings:
+        edges = ring.edges[:LARGEST_EVIDENCE]
+        by_kind = {f"{kind.value}s": [_tie_row(e) for e in edges if e.kind is kind] for kind in NodeKind}
+        sources = sorted({edge.source for edge in edges})
+        newest = list(ring.transaction_ids[-LARGEST_EVIDENCE:])
+        found.append({"id": ring.ring_id, "transactions": newest, "sources": sources, **by_kind})
+    return found
+
+
+def _event_row(ring_id: str, event: RingEvent) -> Row:
+    return {
+        "id": f"{ring_id}#{event.number}",
+        "number": event.number,
+        "time": to_micros(event.time),
+        "step": event.step.value,
+        "reason": event.reason,
+        "count": event.count,
+        "members": list(event.members),
+        "other": event.ring_id,
+        "by": event.by,
+    }
+
+
+def _tie_row(edge: RingEdge) -> Row:
+    return {
+        "source": edge.source,
+        "target": edge.target,
+        "count": edge.transactions,
+        "amount": edge.amount,
+        "score": edge.score,
+        "first": to_micros(edge.first_seen),
+        "last": to_micros(edge.last_seen),
+    }
+
+
+def _micros(moment: datetime | None) -> int | None:
+    return None if moment is None else to_micros(moment)
+
+
+def _one(value: str | None) -> list[str]:
+    """A list of at most one, which Cypher can go through."""
+    return [] if value is None else [value]
 
 
 def is_held(transaction: DecidedTransaction) -> bool:

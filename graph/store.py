@@ -19,7 +19,16 @@ from fraud.errors import StoreError
 from fraud.record_rows import DecidedTransaction, Following
 from fraud.ring import NodeKind
 from graph.connection import GraphConnection, rows
-from graph.portion import Row, edge_rows, label_rows, node_rows, ring_rows, to_micros, transaction_rows
+from graph.portion import (
+    Row,
+    edge_rows,
+    evidence_rows,
+    label_rows,
+    node_rows,
+    ring_rows,
+    to_micros,
+    transaction_rows,
+)
 from graph.schema import make_constraints
 from graph.subgraph import NodeKey, Subgraph
 from graph.surroundings import nodes_around, ring_members, ring_with_ties
@@ -156,8 +165,15 @@ def _write_queries(
     queries = [(f"write_{kind.value}s", rows) for kind, rows in node_rows(portion.transactions).items()]
     queries += edge_rows(portion.transactions).items()
     rings = ring_rows(portion.rings)
-    queries += [("clear_rings", rings), ("write_rings", rings)]
+    evidence_of_rings = evidence_rows(portion.rings)
+    queries += [
+        ("clear_evidence", rings),
+        ("clear_rings", rings),
+        ("write_rings", rings),
+        ("link_rings", rings),
+    ]
+    queries.append(("write_evidence", evidence_of_rings))
     queries.append(("write_transactions", transaction_rows(portion.transactions, evidence, passing)))
     queries.append(("label_transactions", label_rows(portion.labels)))
-    queries.append(("link_evidence", [row for row in rings if row["evidence"]]))
+    queries.append(("link_evidence", evidence_of_rings))
     return ((name, rows) for name, rows in queries if rows)

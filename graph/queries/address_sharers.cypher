@@ -8,8 +8,11 @@
 // :param fan_out => 1000
 // Rows at most.
 // :param limit => 50
-MATCH (i:IP {id: $ip})<-[u:FROM]-(a:Account)
-WITH i, u, a LIMIT $fan_out
+MATCH (i:IP {id: $ip})
+CALL (i) {
+  MATCH (i)<-[u:FROM]-(a:Account)
+  RETURN u, a LIMIT $fan_out
+}
 WITH i, u, a ORDER BY a.held DESC, a.worst DESC, a.id LIMIT $limit
 OPTIONAL MATCH (a)-[:MEMBER_OF]->(ring:Ring)
 WITH i, u, a, ring ORDER BY ring.id

@@ -1,13 +1,14 @@
 // Which rings have a member in common?
 // Pairs of rings that share an account, merchant, device or address, and what they share; the most in common come first.
 //
-// Rings looked at: those seen last.
+// Rings looked at: those seen last, but for merged ones.
 // :param rings => 500
 // Members looked at, of each ring, and rings of each member; of more, any so many.
 // :param fan_out => 200
 // Rows at most.
 // :param limit => 50
 MATCH (ring:Ring)
+WHERE coalesce(ring.status, 'open') <> 'merged'
 WITH ring ORDER BY ring.last DESC, ring.id LIMIT $rings
 CALL (ring) {
   MATCH (ring)<-[m:MEMBER_OF]-(n)
@@ -15,7 +16,7 @@ CALL (ring) {
   CALL (ring, n) {
     MATCH (n)-[o:MEMBER_OF]->(other:Ring)
     WITH ring, o, other LIMIT $fan_out
-    WHERE other.id > ring.id
+    WHERE other.id > ring.id AND coalesce(other.status, 'open') <> 'merged'
     RETURN o, other
   }
   RETURN m, n, o, other

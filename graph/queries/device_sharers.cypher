@@ -8,8 +8,11 @@
 // :param fan_out => 1000
 // Rows at most.
 // :param limit => 50
-MATCH (d:Device {id: $device})<-[u:USES]-(a:Account)
-WITH d, u, a LIMIT $fan_out
+MATCH (d:Device {id: $device})
+CALL (d) {
+  MATCH (d)<-[u:USES]-(a:Account)
+  RETURN u, a LIMIT $fan_out
+}
 WITH d, u, a ORDER BY a.held DESC, a.worst DESC, a.id LIMIT $limit
 OPTIONAL MATCH (a)-[:MEMBER_OF]->(ring:Ring)
 WITH d, u, a, ring ORDER BY ring.id

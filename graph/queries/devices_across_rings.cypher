@@ -2,7 +2,7 @@
 // Devices that accounts of at least two rings used, with those rings; the most rings come first. Such a device is
 // where two rings may be one; those that many use tie nobody.
 //
-// Rings looked at: those seen last.
+// Rings looked at: those seen last, but for merged ones.
 // :param rings => 500
 // Accounts looked at, of each ring; of more, any so many.
 // :param members => 200
@@ -13,6 +13,7 @@
 // Rows at most.
 // :param limit => 50
 MATCH (ring:Ring)
+WHERE coalesce(ring.status, 'open') <> 'merged'
 WITH ring ORDER BY ring.last DESC, ring.id LIMIT $rings
 CALL (ring) {
   MATCH (ring)<-[:MEMBER_OF]-(a:Account)

@@ -8,8 +8,11 @@
 // :param fan_out => 250
 // Rows at most.
 // :param limit => 200
-MATCH (ring:Ring {id: $ring})<-[m:MEMBER_OF]-(n)
-WITH ring, m, n ORDER BY m.score DESC, n.id LIMIT $limit
+MATCH (ring:Ring {id: $ring})
+CALL (ring) {
+  MATCH (ring)<-[m:MEMBER_OF]-(n)
+  RETURN m, n ORDER BY m.score DESC, n.id LIMIT $limit
+}
 WITH ring, collect([m, n]) AS found, collect(n.id) AS ids
 UNWIND found AS pair
 WITH ring, ids, pair[0] AS m, pair[1] AS n

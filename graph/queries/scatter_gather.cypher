@@ -10,9 +10,12 @@
 // :param fan_out => 1000
 // Rows at most.
 // :param limit => 100
-MATCH (s:Account {id: $source})-[scattered:PAID]->(m:Account)
-WITH s, scattered, m LIMIT $fan_out
+MATCH (s:Account {id: $source})
 MATCH (t:Account {id: $target})
+CALL (s) {
+  MATCH (s)-[scattered:PAID]->(m:Account)
+  RETURN scattered, m LIMIT $fan_out
+}
 MATCH (m)-[gathered:PAID]->(t)
 WHERE gathered.last >= scattered.first
 RETURN m.id AS through, round(scattered.amount, 2) AS got, round(gathered.amount, 2) AS passed_on,

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from fraud.decision import Outcome
 from fraud.label import Label
 from fraud.record_rows import DecidedTransaction, Following
-from fraud.ring import NodeKind, Ring, RingMember
+from fraud.ring import NodeKind, Ring, RingEvent, RingMember, RingStatus, RingStep
 from graph.store import GraphStore
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -124,7 +124,7 @@ RINGS = (
             member("phone", NodeKind.DEVICE, "shared device", 0.9, 10.1),
             member("kiosk", NodeKind.MERCHANT, "colluding merchant", 0.85, 10.2),
         ),
-        at(10.2), at(10.3), 460.0, ("k1", "k2", "k3", "k4"),
+        at(10.2), at(10.3), 460.0, ("k1", "k2", "k3", "k4"), at_risk=400.5, accounts=3,
     ),
     Ring(
         "R2", 1, "cycle",
@@ -135,13 +135,18 @@ RINGS = (
             member("ida", NodeKind.ACCOUNT, "mule", 0.6, 13.0),
             member("kiosk", NodeKind.MERCHANT, "colluding merchant", 0.5, 13.3),
         ),
-        at(13.0), at(13.0), 2850.0, ("c1", "c2", "c3"),
+        at(13.0), at(13.0), 2850.0, ("c1", "c2", "c3"), at_risk=1710.0, accounts=3,
+        history=(
+            RingEvent(1, at(13.0), RingStep.FOUNDED, "money came back after three payments", 3, ("gus", "hal", "ida")),
+            RingEvent(2, at(15.0), RingStep.SUPPRESSED, "a savings club", by="kay"),
+        ),
+        status=RingStatus.SUPPRESSED, decided_by="kay",
     ),
     Ring(
         "R3", 1, "shared_address",
         0.4,
         (member("old", NodeKind.ACCOUNT, "mule", 0.4, 1.0),),
-        at(1.0), at(1.0), 70.0,
+        at(1.0), at(1.0), 70.0, at_risk=28.0, accounts=1,
     ),
 )  # fmt: skip
 
