@@ -39,6 +39,7 @@ from graph.kernels.messages import (
     write_state,
     write_transaction,
 )
+from graph.kernels.motif_borrow import borrow_found, borrow_motifs, borrow_scratch
 from graph.kernels.motif_features import MOTIF_WIDTH, write_motifs
 from graph.kernels.pairs import pair_add, pair_find, pair_prefetch
 from graph.kernels.takeover import learn_takeover, write_takeover
@@ -105,6 +106,12 @@ def observe_rows(
         borrow(slot_hop2_count),
     )
     slot_age, slot_serial = borrow(slot_age), borrow(slot_serial)
+    names = borrow(names)
+    motifs, scratch_motifs, found = (
+        borrow_motifs(motifs),
+        borrow_scratch(scratch_motifs),
+        borrow_found(found),
+    )
     owner = np.zeros(SCRATCH_BYTES, dtype=np.uint8)
     space = borrow(owner)
     now = space[:32].view(np.int64)
