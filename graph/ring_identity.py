@@ -203,10 +203,11 @@ class Identities:
     def _let_leave(
         self, ring: RingState, scope: Collection[str], grouped: Collection[str], time: int
     ) -> None:
-        """Members that were looked at and are tied to nobody any more."""
+        """Members that are tied to nobody any more; a ring that was reported keeps them while they are suspicious."""
         gone = [one for one in ring.accounts if one in scope and one not in grouped]
         quiet = [one for one in gone if one not in self._graph.suspects]
-        loose = [one for one in gone if one in self._graph.suspects]
+        known = ring.first_reported is not None
+        loose = [] if known else [one for one in gone if one in self._graph.suspects]
         self._take_out(ring, loose)
         for account in quiet:
             del ring.accounts[account], self.ring_of[account]

@@ -34,7 +34,7 @@ class _Memory(msgspec.Struct, array_like=True):
     things: list[_Thing]
     ties_of: list[tuple[str, list[Tie]]]
     marked: list[tuple[str, list[tuple[Tie, str]]]]
-    ageing: list[tuple[int, str, str]]
+    ageing: list[tuple[int, str, str, str]]
     rings: list[_Ring]
     merged: list[tuple[str, str]]
 

@@ -22,6 +22,8 @@ class TieRule(NamedTuple):
     """Least share of its users that have a mark."""
     pull: float
     """What a mark on it counts for in grouping: a bad merchant taints its honest customers' payments too."""
+    days: float = 30.0
+    """Older marks on it no longer tie: transfers of one campaign lie close together."""
 
 
 class FindingRule(NamedTuple):
@@ -37,11 +39,14 @@ TIE_RULES = {
     TieKind.DEVICE: TieRule(2.0, 2, 0.5, 1.0),
     TieKind.IP: TieRule(4.0, 2, 0.6, 1.0),
     TieKind.MERCHANT: TieRule(5.0, 4, 0.4, 0.3),
-    TieKind.ACCOUNT: TieRule(1.9, 1, 0.5, 1.0),
-    TieKind.PAYER: TieRule(5.0, 3, 0.0, 1.0),
+    TieKind.ACCOUNT: TieRule(1.9, 1, 0.5, 1.0, 4.0),
+    TieKind.PAYER: TieRule(5.0, 3, 0.0, 1.0, 4.0),
     TieKind.PATTERN: TieRule(0.5, 2, 0.0, 1.0),
 }
-FINDING_RULES: dict[FindingKind, FindingRule] = {}
+FINDING_RULES = {
+    FindingKind.CYCLE: FindingRule(0.2, 2.5),
+    FindingKind.SCATTER_GATHER: FindingRule(0.3, 2.0),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,7 @@ class RingPolicy:
     least_suspicion: float = 0.02
     """Probability of fraud from which a transaction is evidence for a ring, however weak."""
     window_days: float = 30.0
-    """Evidence older than this no longer ties."""
+    """Suspicions older than this are forgotten."""
     lateness_days: float = 1.0
     """A suspicion that is older than the newest one by more than this is counted and left out."""
     base_rate: float = 0.011

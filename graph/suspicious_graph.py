@@ -69,8 +69,8 @@ class SuspiciousGraph:
         self.ties_of: dict[str, dict[Tie, None]] = {}
         self.marked: dict[str, list[tuple[Tie, str]]] = {}
         """By transaction, its marks: what, and whose."""
-        self.ageing: list[tuple[int, str, str]] = []
-        """Heap of time, account and transaction."""
+        self.ageing: list[tuple[int, str, str, str]] = []
+        """Heap of what expires when, µs: account, transaction, and the kind of its marks, or empty for all of it."""
         self.work = 0
         """Accounts, ties and edges that were looked at so far: what the bound on work is tested by."""
 
@@ -79,7 +79,8 @@ class SuspiciousGraph:
         self.newest = max(self.newest, suspect.time)
         suspects = self.suspects.setdefault(suspect.account, {})
         suspects[suspect.transaction_id] = suspect
-        heapq.heappush(self.ageing, (suspect.time, suspect.account, suspect.transaction_id))
+        heapq.heappush(self.ageing, (suspect.time + self._window, suspect.account, suspect.transaction_id, ""))
+        self.marked[suspect.transaction_id] = []
         weight = min(self._weight(suspect.score), self._most_tying)
         marked = [tie for tie, _ in suspect.touches]
         for tie, users in suspect.touches:
@@ -92,6 +93,10 @@ class SuspiciousGraph:
             marked.append(pattern.tie)
             for account in pattern.accounts:
                 self._mark(pattern.tie, account, suspect.transaction_id, round(MILLI * pattern.evidence))
+        for kind in {tie.kind for tie in marked}:
+            if self._rules[kind].days < self._policy.window_days:
+                expiry = suspect.time + int(self._rules[kind].days * DAY)
+                heapq.heappush(self.ageing, (expiry, suspect.account, suspect.transaction_id, kind.value))
         if len(suspects) > MOST_ROWS:
             self._forget(min(suspects.values(), key=lambda one: (one.time, one.transaction_id)))
         self._expire()
@@ -180,14 +185,17 @@ class SuspiciousGraph:
         marks[transaction_id] = max(weight, marks.get(transaction_id, weight))
         thing.evidence += max(marks.values())
         self.ties_of.setdefault(account, {})[tie] = None
-        self.marked.setdefault(transaction_id, []).append((tie, account))
+        self.marked[transaction_id].append((tie, account))
 
     def _expire(self) -> None:
-        cutoff = self.newest - self._window
-        while self.ageing and self.ageing[0][0] < cutoff:
-            _, account, transaction_id = heapq.heappop(self.ageing)
+        while self.ageing and self.ageing[0][0] < self.newest:
+            _, account, transaction_id, kind = heapq.heappop(self.ageing)
             suspect = self.suspects.get(account, {}).get(transaction_id)
-            if suspect is not None:
+            if suspect is None:
+                continue
+            if kind:
+                self._unmark(transaction_id, [one for one in self.marked[transaction_id] if one[0].kind == kind])
+            else:
                 self._forget(suspect)
 
     def _forget(self, suspect: Suspect) -> None:
@@ -196,12 +204,15 @@ class SuspiciousGraph:
         del suspects[suspect.transaction_id]
         if not suspects:
             del self.suspects[suspect.account]
-        for tie, account in self.marked.pop(suspect.transaction_id, ()):
-            thing = self.things[tie]
-            marks = thing.marks.get(account, {})
-            if suspect.transaction_id in marks:
+        self._unmark(suspect.transaction_id, self.marked.pop(suspect.transaction_id))
+
+    def _unmark(self, transaction_id: str, marked: list[tuple[Tie, str]]) -> None:
+        for tie, account in marked:
+            thing = self.things.get(tie)
+            marks = {} if thing is None else thing.marks.get(account, {})
+            if thing is not None and transaction_id in marks:
                 thing.evidence -= max(marks.values())
-                del marks[suspect.transaction_id]
+                del marks[transaction_id]
                 thing.evidence += max(marks.values(), default=0)
                 self._tidy(tie, account)
 

@@ -56,36 +56,73 @@ class RingMetrics(BaseModel):
     precision: float | None
     median_lead_hours: float | None
     """From the first alert that holds half of a found ring to the ring's end; below 0 it came too late."""
+    median_money_moved: float | None = None
+    """Share of a found ring's money that had moved when that alert was first raised; None without payments."""
+    alerts_per_ring: float | None = None
+    """Right alerts for each ring that any of them is right about."""
 
 
 def match_rings(
-    rings: list[TrueRing], alerts: list[RingAlert], since: pd.Timestamp | None = None
+    rings: list[TrueRing],
+    alerts: list[RingAlert],
+    since: pd.Timestamp | None = None,
+    payments: pd.DataFrame | None = None,
 ) -> RingMetrics:
-    """Recall over the true rings that end at or after ``since``, precision over the alerts."""
-    relevant = [ring for ring in rings if since is None or ring.end >= since]
-    leads: dict[str, float] = {}
+    """Recall over the true rings that are active from ``since`` on, precision over the alerts.
+
+    A ring counts when it ends at or after ``since``; with ``payments`` (ring_id, event_time, amount: all payments of
+    all rings), when at least half of its money moves from ``since`` on. Money that moved by the time of the alert is
+    told for rings that begin at or after ``since``: of the others part had moved before anybody could be alerted.
+    """
+    moves = None if payments is None else {str(key): one for key, one in payments.groupby("ring_id")}
+    relevant = [ring for ring in rings if since is None or _is_active(ring, since, moves)]
+    firsts: dict[str, pd.Timestamp] = {}
     for ring in relevant:
         holding = [a for a in alerts if len(ring.accounts & a.accounts) >= ENOUGH * len(ring.accounts)]
         if holding:
-            first = min(alert.first_alert_time for alert in holding)
-            leads[ring.ring_id] = (ring.end - first).total_seconds() / 3600.0
-    right = sum(_is_right(alert, rings) for alert in alerts)
+            firsts[ring.ring_id] = min(alert.first_alert_time for alert in holding)
+    leads = [(r.end - firsts[r.ring_id]).total_seconds() / 3600.0 for r in relevant if r.ring_id in firsts]
+    moved = [
+        _moved_by(moves[ring.ring_id], firsts[ring.ring_id])
+        for ring in relevant
+        if moves is not None and ring.ring_id in firsts and (since is None or ring.start >= since)
+    ]
+    about = [found for alert in alerts if (found := _is_about(alert, rings)) is not None]
     kinds = sorted({ring.kind for ring in relevant})
-    by_kind = {kind: [ring.ring_id in leads for ring in relevant if ring.kind == kind] for kind in kinds}
+    by_kind = {kind: [ring.ring_id in firsts for ring in relevant if ring.kind == kind] for kind in kinds}
     return RingMetrics(
         true_rings=len(relevant),
-        found=len(leads),
-        recall=len(leads) / len(relevant) if relevant else None,
+        found=len(firsts),
+        recall=len(firsts) / len(relevant) if relevant else None,
         recall_by_kind={kind: sum(found) / len(found) for kind, found in by_kind.items()},
         alerts=len(alerts),
-        right_alerts=right,
-        precision=right / len(alerts) if alerts else None,
+        right_alerts=len(about),
+        precision=len(about) / len(alerts) if alerts else None,
         median_lead_hours=float(pd.Series(leads).median()) if leads else None,
+        median_money_moved=float(pd.Series(moved).median()) if moved else None,
+        alerts_per_ring=len(about) / len(set(about)) if about else None,
     )
 
 
-def _is_right(alert: RingAlert, rings: list[TrueRing]) -> bool:
-    return any(len(ring.accounts & alert.accounts) >= max(ENOUGH * len(alert.accounts), 1) for ring in rings)
+def _is_active(ring: TrueRing, since: pd.Timestamp, moves: Mapping[str, pd.DataFrame] | None) -> bool:
+    if moves is None:
+        return ring.end >= since
+    if ring.ring_id not in moves:
+        return False
+    amounts, before = moves[ring.ring_id]["amount"], moves[ring.ring_id]["event_time"] < since
+    return float(amounts[before].sum()) <= ENOUGH * float(amounts.sum())
+
+
+def _moved_by(payments: pd.DataFrame, time: pd.Timestamp) -> float:
+    """Share of the money of some payments that moved before a time."""
+    amounts = payments["amount"]
+    return float(amounts[payments["event_time"] < time].sum() / amounts.sum())
+
+
+def _is_about(alert: RingAlert, rings: list[TrueRing]) -> str | None:
+    """The ring that at least half of an alert's accounts belong to."""
+    least = max(ENOUGH * len(alert.accounts), 1)
+    return next((ring.ring_id for ring in rings if len(ring.accounts & alert.accounts) >= least), None)
 
 
 def read_true_rings(path: Path) -> list[TrueRing]:

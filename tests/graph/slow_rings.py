@@ -60,17 +60,20 @@ class SlowRings:
 
     def marks(self, live: list[Suspect]) -> Marks:
         marks: Marks = {}
+        rules = dict(self.policy.ties)
+        newest = max(one.time for one in self.log)
 
-        def mark(tie: Tie, account: str, weight: float) -> None:
-            known = marks.setdefault(tie, {})
-            known[account] = max(known.get(account, -math.inf), weight)
+        def mark(one: Suspect, tie: Tie, account: str) -> None:
+            if one.time + rules[tie.kind].days * DAY >= newest:
+                known = marks.setdefault(tie, {})
+                weight = min(self.weight(one.score), self.policy.most_tying)
+                known[account] = max(known.get(account, -math.inf), weight)
 
         for one in live:
-            weight = min(self.weight(one.score), self.policy.most_tying)
             for tie, _ in one.touches:
-                mark(tie, one.account, weight)
+                mark(one, tie, one.account)
                 if tie.kind is TieKind.ACCOUNT:
-                    mark(Tie(TieKind.PAYER, one.account), tie.token, weight)
+                    mark(one, Tie(TieKind.PAYER, one.account), tie.token)
         return marks
 
     def weight(self, score: float) -> float:
