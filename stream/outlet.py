@@ -54,12 +54,29 @@ class Outlet:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="record")
         self._written: dict[str, int] = {}
 
-    async def finish(self, taken: Taken) -> Sent:
-        """Bring out everything of one run of entries; it is done when what was sent is acknowledged."""
-        partitions = sorted(partition for kind, partition in taken.settled if kind == "transactions")
+    async def tell_desk(self, taken: Taken) -> Sent:
+        """Send suspicions, and how far we have come, to the desk.
+
+        Returns what ``finish`` has to wait for: a mere watermark has no hurry, but suspicions must be durable before
+        the record says that all is decided. Runs of entries are told of in ledger order, each before it is finished.
+        """
+        partitions = _partitions(taken)
         if not partitions:
             return []
-        await self._tell_desk(taken, partitions)
+        message = ScoredMessage(
+            upto=taken.position,
+            partitions=partitions,
+            suspicions=[one for decided in taken.decided for one in decided.placed_suspicions()],
+        )
+        sent = await self._producer.send(self._topics.scored, encode_scored(message))
+        return [sent] if message.suspicions else []
+
+    async def finish(self, taken: Taken, told: Sent) -> Sent:
+        """Bring out everything of one run of entries; it is done when what was sent is acknowledged."""
+        partitions = _partitions(taken)
+        if not partitions:
+            return []
+        await asyncio.gather(*told)
         with self._metrics.record_write_seconds.time():
             answers = await patiently(partial(self._write, taken, partitions), self._thread)
         letters = taken.letters + await self._answer(answers, taken.repeated, taken.reached)
@@ -88,17 +105,6 @@ class Outlet:
             write = partial(self._record.write_batch, dead_letters=resolved.letters)
             await patiently(write, self._thread)
         return resolved.letters
-
-    async def _tell_desk(self, taken: Taken, partitions: list[int]) -> None:
-        message = ScoredMessage(
-            upto=taken.position,
-            partitions=partitions,
-            suspicions=[one for decided in taken.decided for one in decided.placed_suspicions()],
-        )
-        # A mere watermark has no hurry; suspicions must be durable before the record says that all is decided.
-        future = await self._producer.send(self._topics.scored, encode_scored(message))
-        if message.suspicions:
-            await future
 
     def _count(self, taken: Taken, letters: Sequence[DeadLetter]) -> None:
         for decided in taken.decided:
@@ -141,3 +147,8 @@ class Outlet:
         for partition, messages in batches.items():
             futures += await send_batches(self._producer, self._topics.decisions, partition, messages)
         return futures
+
+
+def _partitions(taken: Taken) -> list[int]:
+    """The transaction partitions of which a run tells, ascending."""
+    return sorted(partition for kind, partition in taken.settled if kind == "transactions")

@@ -73,8 +73,8 @@ class Worker:
         """By partition, the source offset below which this process knows all to have been answered."""
         self._fetched: dict[int, deque[tuple[int, float]]] = {}
         """By partition, first offset of each fetch that is under way, and the broker's time of that record."""
-        self._queue: asyncio.Queue[Taken] = asyncio.Queue(QUEUED)
-        """Taken by the engine; done when settled."""
+        self._queue: asyncio.Queue[tuple[Taken, Sent]] = asyncio.Queue(QUEUED)
+        """Taken by the engine, suspicions on their way to the desk; done when settled."""
         self._sent: asyncio.Queue[tuple[Taken, Sent]] = asyncio.Queue(QUEUED)
         """On record, decisions on their way to their topic."""
         self._turn = asyncio.Lock()
@@ -93,7 +93,10 @@ class Worker:
         await self.producer.start()
         self.follower = LedgerFollower(self.settings)
         await self.follower.start()
-        self.intake = Intake(self.settings, self.producer, Tokeniser.from_settings(self.settings))
+        # Of its own: one producer has one request under way, and what comes in would wait for what goes out.
+        self._ledger = new_producer(self.settings)
+        await self._ledger.start()
+        self.intake = Intake(self.settings, self._ledger, Tokeniser.from_settings(self.settings))
         self.outlet = Outlet(self.topics, self.producer, self.record, self.scorer, self.metrics)
         self._tasks = [asyncio.create_task(self._watch(one)) for one in self._parts()]
 
@@ -155,6 +158,7 @@ class Worker:
                 with suppress(asyncio.CancelledError):
                     await task
         await self.follower.stop()
+        await self._ledger.stop()
         await self.producer.stop()
         if self.engine is not None and not self.failure.done():
             await self._in_engine_thread(self._save_last, self.engine)
@@ -253,14 +257,14 @@ class Worker:
             messages += await self.follower.take(0)
         with self.metrics.engine_seconds.time():
             taken = await self._in_engine_thread(_take, engine, messages)
-        await self._queue.put(taken)
+        await self._queue.put((taken, await self.outlet.tell_desk(taken)))
         await self._save_when_due(engine, taken.events)
         return True
 
     async def _finish(self) -> None:
         while True:
-            taken = await self._queue.get()
-            await self._sent.put((taken, await self.outlet.finish(taken)))
+            taken, told = await self._queue.get()
+            await self._sent.put((taken, await self.outlet.finish(taken, told)))
 
     async def _acknowledge(self) -> None:
         """Settle, in order, what was decided and sent: the next ones are being written meanwhile."""
