@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple, Self
 
 import msgspec
@@ -122,6 +123,7 @@ class BlockPolicy(msgspec.Struct, frozen=True):
     """Edges looked at for one pair, about 0.2 ms."""
 
 
+@lru_cache(maxsize=4)
 def column_weights(camouflage: float) -> NDArray[np.int64]:
     """Weight of an edge towards a thing by its number of users, in units of 2⁻¹⁶."""
     weights = [round(ONE / math.log(camouflage + users)) for users in range(1, COUNTED_USERS)]
@@ -177,29 +179,37 @@ class DenseBlocks:
             [Pair(account, kind, token, time, amount, suspicion, users) for kind, token, users in things]
         )
 
-    def observe_pairs(self, pairs: Sequence[Pair]) -> None:
-        """Take in pairs in the order in which they became known; how they are cut into calls does not matter."""
+    def observe_pairs(self, pairs: Sequence[Pair], *, scored: bool = False) -> NDArray[np.float64]:
+        """Take in pairs in the order in which they became known; how they are cut into calls does not matter.
+
+        Returns [n, 2]: the suspiciousness of each pair's account and thing just before it; no rows unless ``scored``.
+        """
+        parts = [np.zeros((0, 2), dtype=np.int64)]
         for start in range(0, len(pairs), ROWS_AT_ONCE):
-            self._take_in(pairs[start : start + ROWS_AT_ONCE])
+            parts.append(self._take_in(pairs[start : start + ROWS_AT_ONCE], scored))
+        return np.concatenate(parts) / ONE
 
     def expire(self, now: int) -> None:
         """Let what is too old at ``now`` (µs) go, and changes that wait be taken in."""
         expire_pairs(self._window, self._peel, now, self._length, self.policy.most_steps)
 
-    def _take_in(self, pairs: Sequence[Pair]) -> None:
+    def _take_in(self, pairs: Sequence[Pair], scored: bool) -> NDArray[np.int64]:
         number = self._names.number
-        left = [number(NodeKind.ACCOUNT, one.account) for one in pairs]
-        right = [number(one.kind, one.token) for one in pairs]
+        ends = [(number(NodeKind.ACCOUNT, one.account), number(one.kind, one.token)) for one in pairs]
+        left, right = np.array(ends, dtype=np.int32).reshape(-1, 2).T.copy()
+        scores = np.zeros((len(pairs) if scored else 0, 2), dtype=np.int64)
         self.observe_numbers(
-            np.array(left, dtype=np.int32),
-            np.array(right, dtype=np.int32),
+            left,
+            right,
             np.array([one.time for one in pairs], dtype=np.int64),
             np.array([one.amount for one in pairs], dtype=np.float64),
             np.array([round(one.suspicion * ONE) for one in pairs], dtype=np.int64),
             np.array([round(one.users) for one in pairs], dtype=np.int64),
+            scores,
         )
         if len(self._names) - len(self._names.spare) > 3 * len(self) + ROWS_AT_ONCE:
             self._forget_names()
+        return scores
 
     def observe_numbers(
         self,
@@ -209,11 +219,12 @@ class DenseBlocks:
         amount: NDArray[np.float64],
         suspicion: NDArray[np.int64],
         users: NDArray[np.int64],
+        scores: NDArray[np.int64],
     ) -> None:
-        """Take in pairs of nodes that are numbered already; suspicion in units of 2⁻¹⁶."""
+        """Take in pairs of nodes that are numbered already; suspicion, and what ``scores`` [n, 2] become, in 2⁻¹⁶."""
         observe_pairs(
             self._window, self._peel, left, right, time, amount, suspicion, users, self._columns,
-            self._length, self.policy.most_pairs, self.policy.most_steps,
+            self._length, self.policy.most_pairs, self.policy.most_steps, scores,
         )  # fmt: skip
 
     def _forget_names(self) -> None:

@@ -26,6 +26,23 @@ WEIGHT_BITS = 16
 
 
 @kernel
+def core_of(p: Any, node: int) -> int:
+    """Greatest weight at which any node up to this one went: the node's weighted core number; 0 when not held."""
+    chunk = p.nodes[node].chunk - 1
+    if chunk < 0:
+        return np.int64(0)
+    heaviest = np.int64(0)
+    for entry in range(p.chunk_place[chunk]):
+        heaviest = max(heaviest, p.directory[entry].weight)
+    i = 0
+    while True:
+        heaviest = max(heaviest, p.chunk_weight[chunk, i])
+        if p.chunk_node[chunk, i] == node:
+            return heaviest
+        i += 1
+
+
+@kernel
 def observe_pairs(
     window: Any,
     peel: Any,
@@ -39,16 +56,22 @@ def observe_pairs(
     length: int,
     most_pairs: int,
     allowed: int,
+    scores: Any,
 ) -> None:
-    """Take pairs in one by one; ``users`` below 1 means as many as the window knows. ``length`` is its length, in µs.
+    """Take pairs in one by one, telling of each what was known before it.
 
-    Each pair may take ``allowed`` steps of mending; only when more changes wait than pairs fit is that exceeded.
+    ``users`` below 1 means as many as the window knows; ``length`` is the window's, in µs. ``scores`` [n, 2] become
+    the core numbers of account and thing; it has no rows when they are not asked for. Each pair may take ``allowed``
+    steps of mending; only when more changes wait than pairs fit is that exceeded.
     """
     w, p = borrowed_window(window), borrowed(peel)
     for i in range(len(left)):
         w.counts[CLOCK] = max(time[i], w.counts[CLOCK])
         cutoff = w.counts[CLOCK] - length
         _expire(w, p, cutoff)
+        if len(scores) > 0:
+            mend(p, allowed)
+            scores[i, 0], scores[i, 1] = core_of(p, left[i]), core_of(p, right[i])
         if time[i] > cutoff:
             if w.counts[HELD] == most_pairs:
                 _remove(w, p, drop_oldest(w))
@@ -99,23 +122,6 @@ def _take_in(w: Any, p: Any, left: int, right: int, time: int, amount: float) ->
     w.pairs[pair].amount = amount
     w.pairs[pair].count += 1
     return pair
-
-
-@kernel
-def core_of(p: Any, node: int) -> int:
-    """Greatest weight at which any node up to this one went: the node's weighted core number; 0 when not held."""
-    chunk = p.nodes[node].chunk - 1
-    if chunk < 0:
-        return np.int64(0)
-    heaviest = np.int64(0)
-    for entry in range(p.chunk_place[chunk]):
-        heaviest = max(heaviest, p.directory[entry].weight)
-    i = 0
-    while True:
-        heaviest = max(heaviest, p.chunk_weight[chunk, i])
-        if p.chunk_node[chunk, i] == node:
-            return heaviest
-        i += 1
 
 
 @kernel
