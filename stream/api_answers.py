@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fraud.decision import Decision, Reason
 from fraud.receipt import Receipt
 from fraud.record_rows import AlertSummary
-from fraud.ring import NodeKind
+from fraud.ring import NodeKind, RingStatus
 from graph.features import FEATURE_NAMES
 from graph.subgraph import NodeKey, Subgraph
 from stream.api_problems import Problem
@@ -196,6 +196,8 @@ class RingSummary(msgspec.Struct, frozen=True):
     money: float
     first_alert_time: datetime
     last_seen: datetime
+    at_risk: float
+    status: RingStatus
 
 
 class RingList(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ from sqlalchemy import Engine, func, select, tuple_, type_coerce
 from fraud.database import store_errors
 from fraud.errors import RecordError
 from fraud.record_tables import EPOCH, Instant, ring_members, rings
+from fraud.ring import RingStatus
 from stream.api_answers import RingList, RingSummary
 
 __all__ = ["CURSOR", "list_rings"]
@@ -35,7 +36,8 @@ def list_rings(engine: Engine, limit: int, cursor: str | None = None) -> RingLis
         query = query.where(tuple_(column.last_seen, column.ring_id) < tuple_(*_read(cursor)))
     query = query.order_by(column.last_seen.desc(), column.ring_id.desc()).limit(limit)
     with store_errors("read"), engine.connect() as connection:
-        found = [RingSummary(**row) for row in connection.execute(query).mappings()]
+        rows = connection.execute(query).mappings()
+        found = [RingSummary(**{**row, "status": RingStatus(row["status"])}) for row in rows]
     last = found[-1] if len(found) == limit else None
     following = None if last is None else f"{(last.last_seen - EPOCH) // _MICROSECOND}~{last.ring_id}"
     return RingList(found, following)
