@@ -24,6 +24,7 @@ CALL (n, ids) {
   RETURN collect(type(r) + ' ' + other.id + ' ×' + toString(r.count)) AS ties, collect(r) AS drawn
 }
 RETURN n.id AS member, head([l IN labels(n) WHERE l IN ['Account', 'Merchant', 'Device', 'IP']]) AS kind,
-       m.role AS role, round(m.score, 3) AS score, datetime({epochMillis: m.joined / 1000}) AS joined,
+       m.role AS role, round(m.score, 3) AS score,
+       CASE WHEN m.joined IS NOT NULL THEN datetime({epochMillis: m.joined / 1000}) END AS joined,
        coalesce(n.held, 0) AS held, ties, [ring, m, n] + drawn AS picture
 ORDER BY score DESC, member

@@ -25,6 +25,8 @@ CALL (ring) {
   UNION ALL
   RETURN ring.last AS time, 'last seen' AS event, null AS who, null AS with, ring.money AS amount, [] AS drawn
 }
+WITH ring, time, event, who, with, amount, drawn
+WHERE time IS NOT NULL
 RETURN datetime({epochMillis: time / 1000}) AS time, event, who, with, round(amount, 2) AS amount,
        [ring] + drawn AS picture
 ORDER BY time, event, who LIMIT $limit

@@ -130,6 +130,18 @@ def test_merged_and_split_rings_point_to_each_other(store: GraphStore) -> None:
     assert [(row["ring"], row["other"]) for row in run(store, "connected_rings")] == [("half", "old")]
 
 
+def test_a_graph_of_before_is_asked_as_well(store: GraphStore) -> None:
+    store.apply("desk", Following(0, 1, (), (replace(ring("young"), merged_into="unheard"), ring("r1"))))
+    ask(store, "MATCH ()-[m:MEMBER_OF]->(r:Ring {id: 'r1'}) REMOVE m.joined REMOVE r.status, r.at_risk")
+    members = run(store, "ring_members", {"ring": "r1"})
+    assert [(row["member"], row["joined"]) for row in members][:2] == [("a_0", None), ("a_1", None)]
+    steps = run(store, "ring_timeline", {"ring": "r1"})
+    assert [row["event"] for row in steps] == ["first alert", "last seen"]
+    assert "r1" in {row["ring"] for row in run(store, "rings_at_risk")}
+    # Only pointed to so far.
+    assert run(store, "ring_timeline", {"ring": "unheard"}) == []
+
+
 def test_the_history_of_a_ring_grows(store: GraphStore, record: Record) -> None:
     write(record, range(20))
     later = RingEvent(3, START + 2 * HOUR, RingStep.REOPENED, "grew by half", 2, ("a_5",))
