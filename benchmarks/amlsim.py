@@ -12,6 +12,11 @@ so what is there to be found is judged as well: the accounts that do. Three plai
 after the fact, from the same later transactions: how many there are (degree), PageRank over them (networkx), and an
 isolation forest over six counts. A fourth tells what there is to be found: the simulator's launderers pay the same
 account several times a day, which hardly anyone else does, so counting just that goes far.
+
+Beside it, how many of the laundering patterns the motif detectors find, without labels and without a model: a
+pattern is a connected group of laundering transfers, a cycle where it holds a directed one of three accounts or more, a
+fan-in where one account is paid by two others or more. It is found when a finding of its kind through one of the
+transfers of the file covers at least half of its accounts.
 Run alone: ``python -m benchmarks.amlsim``.
 """
 
@@ -19,6 +24,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -33,16 +39,20 @@ from sklearn.metrics import average_precision_score
 from benchmarks.results import machine, write_result, write_section
 from data.admission import ReadOptions
 from data.loaders import amlsim
-from data.timeline import known_at
+from data.timeline import Timeline, known_at
 from fraud.errors import InputError
 from fraud.exits import exit_status
 from fraud.progress import stage
 from gnn.serving import embed_history
 from gnn.training import fit as fit_sage
+from graph.events import FrameEvents
 from graph.features import FEATURE_NAMES
+from graph.finding import Finding, FindingKind
+from graph.layout import DAY
+from graph.motifs import WINDOW
 from graph.online import OnlineGraph
 from models.booster import BoosterConfig, fit_booster, margin_of
-from models.history import History, replay_history
+from models.history import CHUNK_EVENTS, History, replay_history
 from models.periods import cut_periods
 from models.training import booster_inputs, train_booster
 
@@ -54,9 +64,14 @@ CUT_DAY = 100
 SEEDS = (0, 1, 2)
 THREADS = 2
 TOP = 200
+LEAST_CYCLE, LEAST_FAN = 3, 2
+"""Accounts of a cycle, and payers of a fan-in."""
 
 Figures = tuple[float, float, float]
 """Average precision and precision@200 by isFraud, average precision by what launders later."""
+
+Recall = tuple[int, int, float]
+"""Patterns found, patterns there are, their median length in days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,19 +97,21 @@ def main() -> None:
     if not DATA.is_dir():
         raise InputError(f"{DATA}: not found; put the AMLSim folders {', '.join(WORLDS)} there")
     rows: dict[str, dict[str, list[Figures]]] = {}
+    patterns: dict[str, dict[FindingKind, Recall]] = {}
     sizes = []
     with stage("AMLSim", total=len(WORLDS) * len(SEEDS)) as advance:
         for name in WORLDS:
             world = _world(DATA / name)
+            patterns[name] = _pattern_recall(world.frame)
             sizes.append(f"{name} {len(world.accounts):,}/{world.fraud.sum()}/{world.launders.sum()}")
             for seed in SEEDS:
                 for row, score in _scores(world, seed).items():
                     rows.setdefault(row, {}).setdefault(name, []).append(_figures(world, score))
                 advance()
-    text = _render(rows, sizes)
+    text = "\n".join([_render(rows, sizes), "", *_render_patterns(patterns)])
     print(text)
     write_section("amlsim", text)
-    write_result("amlsim", {"figures": rows, "accounts": sizes})
+    write_result("amlsim", {"figures": rows, "accounts": sizes, "patterns": patterns})
 
 
 def _world(folder: Path) -> World:
@@ -202,6 +219,71 @@ def _figures(world: World, score: NDArray[np.float64]) -> Figures:
         float(world.fraud[top].mean()),
         float(average_precision_score(world.launders, score)),
     )
+
+
+def _pattern_recall(frame: pd.DataFrame) -> dict[FindingKind, Recall]:
+    """By kind of pattern."""
+    patterns = _patterns(frame)
+    found: set[int] = set()
+    of_account = {account: number for number, (_, accounts) in enumerate(patterns) for account in accounts}
+    for finding in _findings(frame):
+        for number in {of_account[one] for one in finding.accounts if one in of_account}:
+            kind, accounts = patterns[number]
+            if finding.kind is kind and 2 * len(accounts.intersection(finding.accounts)) >= len(accounts):
+                found.add(number)
+    kinds = [kind for kind, _ in patterns]
+    hits = [patterns[number][0] for number in found]
+    days = {kind: [_days(frame, accounts) for one, accounts in patterns if one is kind] for kind in kinds}
+    return {
+        kind: (hits.count(kind), kinds.count(kind), float(np.median(days[kind])))
+        for kind in dict.fromkeys(sorted(kinds))
+    }
+
+
+def _days(frame: pd.DataFrame, accounts: frozenset[str]) -> float:
+    """From the first to the last laundering transfer among accounts."""
+    laundering = frame[frame["is_fraud"] == 1]
+    time = laundering["event_time"][laundering["account_id"].isin(accounts)]
+    return float((time.max() - time.min()) / pd.Timedelta(days=1))
+
+
+def _patterns(frame: pd.DataFrame) -> list[tuple[FindingKind, frozenset[str]]]:
+    laundering = frame[frame["is_fraud"] == 1]
+    network: nx.DiGraph[str] = nx.DiGraph()
+    network.add_edges_from(laundering[["account_id", "counterparty_id"]].itertuples(index=False, name=None))
+    patterns = []
+    for accounts in nx.weakly_connected_components(network):
+        part = network.subgraph(accounts)
+        if max(map(len, nx.strongly_connected_components(part))) >= LEAST_CYCLE:
+            patterns.append((FindingKind.CYCLE, frozenset(accounts)))
+        elif max(part.in_degree(account) for account in accounts) >= LEAST_FAN:
+            patterns.append((FindingKind.FAN_IN, frozenset(accounts)))
+    return patterns
+
+
+def _findings(frame: pd.DataFrame) -> Iterator[Finding]:
+    graph, source = OnlineGraph(), FrameEvents(frame)
+    for chunk in Timeline(frame, chunk_rows=CHUNK_EVENTS):
+        found = graph.observe(source.take(chunk.kind, chunk.row, chunk.time)).found
+        for row in np.flatnonzero(found.spans[:, 1] > found.spans[:, 0]).tolist():
+            yield from found.findings(row)
+
+
+def _render_patterns(patterns: dict[str, dict[FindingKind, Recall]]) -> list[str]:
+    lines = [
+        f"The motif detectors look for patterns within {WINDOW // DAY} days, cycles in time order. The file's patterns "
+        "are spread over months, and its cycles are paid in no order of time:",
+        "",
+        "| patterns found / there are (median days from first to last transfer) | cycles | fan-ins |",
+        "|---|---|---|",
+    ]
+    for name, by_kind in patterns.items():
+        cells = []
+        for kind in (FindingKind.CYCLE, FindingKind.FAN_IN):
+            found, there, days = by_kind.get(kind, (0, 0, 0.0))
+            cells.append(f"{found} / {there} ({days:.0f})" if there else "–")
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return lines
 
 
 def _render(rows: dict[str, dict[str, list[Figures]]], sizes: list[str]) -> str:
