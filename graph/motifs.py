@@ -138,17 +138,17 @@ class MotifState:
         arrays.numbers[blocks["party_at"]] = blocks["party_numbers"]
 
 
-def scratch_room() -> MotifScratch:
-    """What kernels need beside the state."""
+def scratch_room(most_cycles: int = MOST_CYCLES) -> MotifScratch:
+    """What kernels need beside the state, for so many cycles through one transfer."""
     return MotifScratch(
         near=np.zeros((LISTS, REACH), dtype=NEAR),
         near_table=np.zeros((LISTS, PLACES), dtype=np.int16),
         reached=np.zeros(MOST_REACHED + 1, dtype=REACHED),
         reached_table=np.zeros(REACHED_PLACES, dtype=np.int16),
-        paths=np.zeros((MOST_CYCLES, LONGEST_CYCLE), dtype=np.int64),
-        lengths=np.zeros(MOST_CYCLES, dtype=np.int64),
+        paths=np.zeros((most_cycles, LONGEST_CYCLE), dtype=np.int64),
+        lengths=np.zeros(most_cycles, dtype=np.int64),
         widths=np.zeros(REACH, dtype=np.int32),
         marks=np.zeros(REACH, dtype=np.int32),
         times=np.zeros((2, REACH), dtype=np.int64),
-        members=np.zeros(MOST_CYCLES * LONGEST_CYCLE, dtype=np.int32),
+        members=np.zeros(most_cycles * LONGEST_CYCLE, dtype=np.int32),
     )
