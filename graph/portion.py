@@ -23,6 +23,7 @@ __all__ = [
     "is_held",
     "label_rows",
     "node_rows",
+    "ring_link_rows",
     "ring_rows",
     "to_micros",
     "transaction_rows",
@@ -155,7 +156,7 @@ def label_rows(labels: Iterable[Label]) -> list[Row]:
 
 
 def ring_rows(rings: Iterable[Ring]) -> list[Row]:
-    """Rings with their members by kind, where they come from and went, and their history."""
+    """Rings with their members by kind."""
     return [
         {
             "id": ring.ring_id,
@@ -172,9 +173,6 @@ def ring_rows(rings: Iterable[Ring]) -> list[Row]:
             "first": _micros(ring.first_seen),
             "first_alert": to_micros(ring.first_alert_time),
             "last": to_micros(ring.last_seen),
-            "merged_into": _one(ring.merged_into),
-            "split_from": _one(ring.split_from),
-            "history": [_event_row(ring.ring_id, event) for event in ring.history[-LONGEST_HISTORY:]],
             **{
                 f"{kind.value}s": [
                     {"id": m.member_id, "role": m.role, "score": m.score, "joined": to_micros(m.joined_at)}
@@ -183,6 +181,19 @@ def ring_rows(rings: Iterable[Ring]) -> list[Row]:
                 ]
                 for kind in NodeKind
             },
+        }
+        for ring in rings
+    ]
+
+
+def ring_link_rows(rings: Iterable[Ring]) -> list[Row]:
+    """Where rings come from and went, and their history."""
+    return [
+        {
+            "id": ring.ring_id,
+            "merged_into": _one(ring.merged_into),
+            "split_from": _one(ring.split_from),
+            "history": [_event_row(ring.ring_id, event) for event in ring.history[-LONGEST_HISTORY:]],
         }
         for ring in rings
     ]

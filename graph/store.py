@@ -25,6 +25,7 @@ from graph.portion import (
     evidence_rows,
     label_rows,
     node_rows,
+    ring_link_rows,
     ring_rows,
     to_micros,
     transaction_rows,
@@ -164,15 +165,10 @@ def _write_queries(
     """The queries that a portion needs, nodes before the relationships that rest on them."""
     queries = [(f"write_{kind.value}s", rows) for kind, rows in node_rows(portion.transactions).items()]
     queries += edge_rows(portion.transactions).items()
-    rings = ring_rows(portion.rings)
+    ids = [{"id": ring.ring_id} for ring in portion.rings]
     evidence_of_rings = evidence_rows(portion.rings)
-    queries += [
-        ("clear_evidence", rings),
-        ("clear_rings", rings),
-        ("write_rings", rings),
-        ("link_rings", rings),
-    ]
-    queries.append(("write_evidence", evidence_of_rings))
+    queries += [("clear_evidence", ids), ("clear_rings", ids), ("write_rings", ring_rows(portion.rings))]
+    queries += [("link_rings", ring_link_rows(portion.rings)), ("write_evidence", evidence_of_rings)]
     queries.append(("write_transactions", transaction_rows(portion.transactions, evidence, passing)))
     queries.append(("label_transactions", label_rows(portion.labels)))
     queries.append(("link_evidence", evidence_of_rings))
