@@ -104,7 +104,7 @@ class SharingPolicy(msgspec.Struct, frozen=True):
     """Users that were at the target longer ago than this are not there together."""
     most_looked_at: int = 32
     """Recent users of a thing that are looked at."""
-    least_evidence: float = 4.0
+    least_evidence: float = 8.0
     """From which a transaction is told of."""
     most_edges: int = 32
     most_pairs: int = 1 << 20
@@ -240,7 +240,7 @@ class SharedAttributes:
         held = companions(
             self._things, self._places, self._shared, account, target, thing, since, looked, found
         )
-        return found[:held].tolist()
+        return [int(other) for other in found[:held]]
 
     def _edges(
         self, accounts: Sequence[int], names: Sequence[str], target: int, token: str
@@ -292,7 +292,8 @@ def logarithms() -> NDArray[np.int64]:
     """Natural logarithms of 0 (as of 1), 1, 2, … in units of 2⁻¹⁶."""
     numbers = np.arange(COUNTED)
     numbers[0] = 1
-    return np.rint(np.log(numbers) * ONE).astype(np.int64)
+    units: NDArray[np.int64] = np.rint(np.log(numbers) * ONE).astype(np.int64)
+    return units
 
 
 def _target(use: Use) -> tuple[str, str]:

@@ -168,7 +168,8 @@ def crowd(count: int) -> list[Use]:
 
 
 def after(*uses: Use) -> tuple[SharedAttributes, list[float]]:
-    shared = SharedAttributes(SharingPolicy(window_days=40.0))
+    # In a small world nothing is as surprising as in a large one.
+    shared = SharedAttributes(SharingPolicy(window_days=40.0, least_evidence=4.0))
     shared.observe_all(crowd(60))
     return shared, [shared.observe(use).evidence for use in uses]
 
