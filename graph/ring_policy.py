@@ -53,7 +53,7 @@ FINDING_RULES = {
 class RingPolicy:
     """The rules of the ring desk; the defaults were tuned on simulated worlds (docs/rings.md)."""
 
-    least_suspicion: float = 0.02
+    least_suspicion: float = 0.015
     """Probability of fraud from which a transaction is evidence for a ring, however weak."""
     window_days: float = 30.0
     """Suspicions older than this are forgotten."""
@@ -84,6 +84,8 @@ class RingPolicy:
     """Evidence (nats) that raises the odds of a ring's score by e."""
     least_score: float = 0.5
     """Score from which a ring is reported."""
+    transfers_score: float = 0.8
+    """The same for a ring that nothing but transfers ties: honest people collect and pay out as well."""
     victims: float = 0.5
     """Share of members from which a group is an attack on its accounts and no ring of theirs."""
     visit_hours: float = 24.0

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from fraud.ring import RingEvent, RingStatus
-from graph.suspects import Suspect, Tie
+from graph.suspects import Suspect, Tie, TieKind
 
 __all__ = ["Evidence", "Member", "RingState", "Standing"]
 
@@ -40,7 +40,7 @@ class Evidence:
     def of(cls, suspect: Suspect) -> Evidence:
         """What a suspicion is to its account's ring."""
         ties = [tie for tie, _ in suspect.touches]
-        target = next((tie for tie in ties if tie.kind in ("merchant", "account")), None)
+        target = next((tie for tie in ties if tie.kind in (TieKind.MERCHANT, TieKind.ACCOUNT)), None)
         things = tuple(tie for tie in ties if tie is not target)
         return cls(suspect.account, target, things, suspect.time, suspect.amount, suspect.score)
 
@@ -101,6 +101,11 @@ class RingState:
     def seniority(self) -> tuple[bool, int, int, str]:
         """Least for the ring that keeps its identity when rings merge: one that people know, then the older one."""
         return (self.first_reported is None, self.first_reported or 0, self.first_seen, self.ring_id)
+
+    @property
+    def is_by_transfers(self) -> bool:
+        """Whether nothing but paying and being paid ties it."""
+        return all(tie.kind in (TieKind.ACCOUNT, TieKind.PAYER) for tie in self.ties)
 
     def add_evidence(self, suspect: Suspect) -> None:
         """Count a suspicious transaction of a member, once."""

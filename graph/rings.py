@@ -163,7 +163,8 @@ class RingWatch:
 
     def _report(self, ring: RingState, time: int) -> RingChange | None:
         policy = self.policy
-        if len(ring.accounts) < policy.least_accounts or ring.score < policy.least_score or ring.is_attack:
+        least = policy.transfers_score if ring.is_by_transfers else policy.least_score
+        if len(ring.accounts) < policy.least_accounts or ring.score < least or ring.is_attack:
             return None
         back = comes_back(ring, time, policy)
         if back is not None:

@@ -13,6 +13,7 @@ import heapq
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from graph.layout import DAY
 from graph.ring_policy import RingPolicy
@@ -163,7 +164,7 @@ class SuspiciousGraph:
 
     def _holding(self, account: str) -> list[Tie]:
         """What ties an account to others, itself as a party to transfers included; the newest marks of very many."""
-        ties = list(self.ties_of.get(account, ()))[-self._policy.most_vertices :]
+        ties = list(islice(reversed(self.ties_of.get(account, {})), self._policy.most_vertices))
         ties += [Tie(kind, account) for kind in PARTIES]
         self.work += len(ties)
         return [tie for tie in ties if self.ties(tie)]

@@ -40,7 +40,7 @@ COMMANDS = [
     "audit",
     "api",
     "api-key",
-    "demo",
+    "rings", "demo",
     "dashboard",
     "graph",
     "services",

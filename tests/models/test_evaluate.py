@@ -134,6 +134,29 @@ def test_one_alert_over_everything_is_wrong_though_it_finds_all() -> None:
     assert (found.recall, found.precision) == (1.0, 0.0)
 
 
+def moving(*moves: tuple[str, float, float]) -> pd.DataFrame:
+    """Payments of rings: ring, day, amount."""
+    frame = pd.DataFrame(moves, columns=["ring_id", "day", "amount"])
+    return frame.assign(event_time=START + frame["day"] * DAY)
+
+
+def test_lead_is_the_money_that_had_moved_when_the_alert_was_raised() -> None:
+    rings = [ring("R1", "abcd"), ring("R2", "efg"), ring("R3", "hijk")]
+    alerts = [alert("A1", "abcd", at=3.0), alert("A2", "efg", at=1.0), alert("A3", "ef", at=5.0)]
+    payments = moving(("R1", 1, 30), ("R1", 3, 50), ("R1", 4, 20), ("R2", 1, 10), ("R2", 2, 90), ("R3", 1, 1))
+    found = match_rings(rings, alerts, payments=payments)
+    assert found.median_money_moved == pytest.approx((0.3 + 0.0) / 2)
+    assert found.alerts_per_ring == 1.5
+
+
+def test_a_ring_counts_when_half_of_its_money_moves_in_the_period() -> None:
+    """One that began before it has no lead: part of its money was gone before anybody could be alerted."""
+    rings = [ring("R1", "abcd"), ring("R2", "efg")]
+    payments = moving(("R1", 1, 51), ("R1", 9, 49), ("R2", 1, 49), ("R2", 9, 51))
+    found = match_rings(rings, [alert("A1", "efg", at=9.5)], since=START + 2 * DAY, payments=payments)
+    assert (found.true_rings, found.found, found.median_money_moved) == (1, 1, None)
+
+
 def test_no_rings_and_no_alerts() -> None:
     found = match_rings([], [])
     assert (found.recall, found.precision, found.median_lead_hours) == (None, None, None)
