@@ -62,21 +62,11 @@ class TransferPatterns:
         NaN for an edge from a vertex to itself, or one that came too late. Raises InputError where a vertex has no
         number below the most.
         """
-        if len(source) and (
-            min(source.min(), target.min()) < 0 or max(source.max(), target.max()) >= self._vertices
-        ):
-            raise InputError(f"vertex numbers: must lie from 0 to {self._vertices - 1}; make more vertices")
         out = np.empty((len(source), WIDTH))
-        count_patterns(
-            source,
-            target,
-            time,
-            amount,
-            self.kept,
-            self.budget,
-            self.state.arrays,
-            self._scratch,
-            self._seen,
-            out,
-        )
+        taken = count_patterns(
+            source, target, time, amount, self._vertices, self.kept, self.budget, self.state.arrays, self._scratch,
+            self._seen, out,
+        )  # fmt: skip
+        if not taken:
+            raise InputError(f"vertex numbers: must lie from 0 to {self._vertices - 1}; make more vertices")
         return out

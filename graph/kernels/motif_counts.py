@@ -25,20 +25,25 @@ def count_patterns(
     target: Any,
     time: Any,
     amount: Any,
+    vertices: int,
     kept: float,
     budget: int,
     motifs: Any,
     scratch: Any,
     seen: Any,
     out: Any,
-) -> None:
+) -> bool:
     """Insert edges one by one; row i of ``out`` [n, WIDTH] tells of edge i, itself included, NaN where it is too late.
 
     Fan-in of the target, fan-out of the source, cycles that it closes by length, the width of the widest
     scatter–gather it is a second leg of and of the widest gather–scatter at its source. Cycles over the same vertices
-    in the same order count once. ``seen`` [most cycles] is scratch.
+    in the same order count once. ``seen`` [most cycles] is scratch. Returns whether all vertices are below
+    ``vertices``; else nothing was inserted.
     """
     motifs, scratch = borrow_motifs(motifs), borrow_scratch(scratch)
+    for i in range(len(source)):
+        if min(source[i], target[i]) < 0 or max(source[i], target[i]) >= vertices:
+            return False
     for i in range(len(source)):
         if source[i] == target[i] or is_too_late(time[i], motifs.census, motifs.spans):
             motifs.census[LATE] += 1
@@ -56,6 +61,7 @@ def count_patterns(
             amount[i],
         )
         _count(motifs, scratch, serial, kept, budget, seen, out[i])
+    return True
 
 
 @kernel

@@ -103,7 +103,7 @@ def _search_late(
     while depth >= 1:
         serial = upcoming[depth]
         before = transfers[suffix[depth - 1] & mask]
-        if serial < census[TAIL] or transfers[serial & mask].time <= before.time - spans[LATENESS]:
+        if serial < census[TAIL] or transfers[serial & mask].time < before.time - spans[LATENESS]:
             depth -= 1
             continue
         visits += 1
@@ -322,7 +322,7 @@ def _enumerate(
     while depth >= 0:
         serial = upcoming[depth]
         after = since if depth == 0 else transfers[path[depth - 1] & mask].time
-        if serial < census[TAIL] or transfers[serial & mask].time <= after - spans[LATENESS]:
+        if serial < census[TAIL] or transfers[serial & mask].time < after - spans[LATENESS]:
             depth -= 1
             continue
         visits += 1
