@@ -6,6 +6,7 @@ requirement of this project: ``pip install snapml`` first. All sides run in this
 
 from __future__ import annotations
 
+import importlib
 import os
 import statistics
 import time
@@ -92,12 +93,11 @@ def main() -> None:
 
 def _preprocessor() -> Any:
     try:
-        from snapml import GraphFeaturePreprocessor
+        return importlib.import_module("snapml").GraphFeaturePreprocessor
     except ImportError as error:
         raise RingfenceError(
             "snapml: not installed; this benchmark alone needs it: pip install snapml"
         ) from error
-    return GraphFeaturePreprocessor
 
 
 def make_stream(random: np.random.Generator) -> Edges:
@@ -263,7 +263,7 @@ def _networkx(what: str, stream: Edges) -> float:
     begin = time.process_time()
     for start in range(first, EDGES, size):
         since = int(np.searchsorted(stream[2], moment[start + size - 1] - window, side="right"))
-        lot = nx.MultiDiGraph()
+        lot: nx.MultiDiGraph[int] = nx.MultiDiGraph()
         for i in range(since, start + size):
             lot.add_edge(source[i], target[i], time=moment[i], amount=amount[i])
         for i in range(start, start + size):
@@ -293,7 +293,7 @@ def _networkx_statistics(lot: nx.MultiDiGraph[int], source: int, target: int) ->
 def _networkx_patterns(lot: nx.MultiDiGraph[int], source: int, target: int, now: int) -> list[float]:
     out: list[float] = [lot.in_degree(target), lot.out_degree(source)]
     cycles = 0
-    waiting = [(target, -1, (target,))]
+    waiting: list[tuple[int, int, tuple[int, ...]]] = [(target, -1, (target,))]
     while waiting:
         vertex, arrived, path = waiting.pop()
         for _, other, data in lot.out_edges(vertex, data=True):
@@ -421,8 +421,9 @@ def _report(
             "edge that has left the window, since it lets go of edges by the time of the edge before; in "
             f"{same['no variance in GFP']:,} it says that there is no variance where there is some and we agree in all "
             f"else; {same['otherwise']:,} differ otherwise by some rounding of GFP's, which in "
-            f"{same['kurtosis below 1']:,} of them tells a kurtosis below 1, as no numbers have. Cycles of 3 to 8: GFP {found['theirs']:,.0f}, "
-            f"ours {found['ours']:,.0f}, recall {found['recall']:.4f}, precision against GFP {found['precision']:.4f}. "
+            f"{same['kurtosis below 1']:,} of them tells a kurtosis below 1, as no numbers have. "
+            f"Cycles of 3 to 8: GFP {found['theirs']:,.0f}, ours {found['ours']:,.0f}, recall {found['recall']:.4f}, "
+            f"precision against GFP {found['precision']:.4f}. "
             "networkx, rebuilt at each batch of 128: "
             + ", ".join(f"{slow[what]:,.1f}/s for {name}" for what, name in names.items())
             + ".",
