@@ -2,7 +2,8 @@
 
 A block is a set of accounts, merchants and devices with much weight between them for its size: average weight a node,
 the suspiciousness of Fraudar (Hooi et al., KDD 2016). An edge towards a thing that d accounts use weighs
-1 / log(c + d), so purchases at popular places, camouflage above all, add little. The greedy peel that finds the densest
+1 / log(c + d), d to within an eighth, so purchases at popular places, camouflage above all, add little. The greedy
+peel that finds the densest
 block is never done anew: each purchase, and each one that ages out, mends the affected part of its sequence (Spade,
 Jiang et al., VLDB 2023). The sequence is at every moment the one that a peel from scratch gives, ties in the order in
 which the nodes entered the window.
@@ -68,6 +69,7 @@ ONE = 1 << WEIGHT_BITS
 COUNTED_USERS = 1 << 17
 """A thing used by more accounts weighs as if it were this many."""
 
+LEADING_BITS = 4
 ROWS_AT_ONCE = 4096
 FORMAT = 1
 
@@ -125,9 +127,17 @@ class BlockPolicy(msgspec.Struct, frozen=True):
 
 @lru_cache(maxsize=4)
 def column_weights(camouflage: float) -> NDArray[np.int64]:
-    """Weight of an edge towards a thing by its number of users, in units of 2⁻¹⁶."""
-    weights = [round(ONE / math.log(camouflage + users)) for users in range(1, COUNTED_USERS)]
+    """Weight of an edge towards a thing by its number of users, in units of 2⁻¹⁶.
+
+    Users count by their four leading bits, so that a regular's edge is seldom weighed anew.
+    """
+    leading = [users >> shift << shift for users in range(COUNTED_USERS) for shift in [_dropped_bits(users)]]
+    weights = [round(ONE / math.log(camouflage + users)) for users in leading[1:]]
     return np.array([weights[0], *weights], dtype=np.int64)
+
+
+def _dropped_bits(users: int) -> int:
+    return max(users.bit_length() - LEADING_BITS, 0)
 
 
 class _Memory(msgspec.Struct, array_like=True):

@@ -14,7 +14,7 @@ import numpy as np
 from fraud.compiled import kernel
 from fraud.intrinsics import borrow
 
-CHUNK = 256
+CHUNK = 64
 FEW = CHUNK // 4
 """A chunk with fewer nodes joins a neighbour that has room."""
 

@@ -47,7 +47,8 @@ class SlowBlocks:
         suspicion = max(round(pair.suspicion * ONE), before["suspicion"])
         self.graph.add_edge(account, thing, last=max(pair.time, before["last"]), suspicion=suspicion)
         users = round(pair.users) if pair.users >= 1 else self.graph.degree(thing)
-        column = round(ONE / math.log(self.policy.camouflage + users))
+        dropped = max(users.bit_length() - 4, 0)
+        column = round(ONE / math.log(self.policy.camouflage + (users >> dropped << dropped)))
         self.graph[account][thing]["weight"] = max(suspicion * column // ONE, 1)
 
     def peeling(self) -> list[tuple[Member, float]]:
