@@ -23,7 +23,8 @@ it reads nothing but the event log::
     again = DenseBlocks.from_bytes(blocks.to_bytes())
 
 Work is bounded: a change that would take long stops half-way and goes on with the next events. Until then
-``truncated`` is true, and answers are those before the change.
+``truncated`` is true, and answers are those before the change. One step is not cut, though: when the heaviest edges of
+a hub age out, a step may read all its edges (4 ms for 100,000).
 """
 
 from __future__ import annotations
@@ -122,7 +123,7 @@ class BlockPolicy(msgspec.Struct, frozen=True):
     most_pairs: int = 1 << 20
     """When the window is full the pair longest unseen goes."""
     most_steps: int = 20_000
-    """Edges looked at for one pair, about 0.2 ms."""
+    """Edges looked at for one pair before its change waits for the next; a single step is not cut."""
 
 
 @lru_cache(maxsize=4)
