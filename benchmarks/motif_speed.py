@@ -333,10 +333,10 @@ def _hub(what: str) -> tuple[float, float, float]:
     spent: tuple[list[float], ...] = ([], [], [])
     moment = DAY // 4
     for _ in range(200):
-        source = random.integers(2, ACCOUNTS // 2, 128)
         quiet = ACCOUNTS // 2 + random.integers(0, ACCOUNTS // 2, 128)
         for target, told in zip((np.zeros(128, np.int64), np.ones(128, np.int64), quiet), spent, strict=True):
             moment += 1
+            source = random.integers(2, ACCOUNTS // 2, 128)
             begin = time.process_time()
             state.observe(source, target, np.full(128, moment), np.full(128, 10.0))
             told.append((time.process_time() - begin) / 128 * 1e6)

@@ -18,12 +18,10 @@ from graph.name_layout import unpack_name
 __all__ = ["FoundNames", "FoundPatterns"]
 
 
-def _no_spans() -> NDArray[np.int32]:
-    return np.zeros((0, 2), dtype=np.int32)
-
-
-def _no_names() -> NDArray[np.uint64]:
-    return np.zeros((0, 4), dtype=np.uint64)
+_NO_SPANS = np.zeros((0, 2), dtype=np.int32)
+_NO_PATTERNS = np.zeros(0, dtype=FOUND)
+_NO_EDGES = np.zeros(0, dtype=FOUND_EDGE)
+_NO_NAMES = np.zeros((0, 4), dtype=np.uint64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +31,17 @@ class FoundPatterns:
     Names are those of ``graph.nodes``, packed, so that what was found outlives the eviction of a node.
     """
 
-    spans: NDArray[np.int32] = field(default_factory=_no_spans)
+    spans: NDArray[np.int32] = field(default_factory=lambda: _NO_SPANS)
     """[n, 2] first pattern of each transaction and the one after its last."""
-    patterns: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, dtype=FOUND))
+    patterns: NDArray[np.void] = field(default_factory=lambda: _NO_PATTERNS)
     """[p] records of ``graph.motif_layout.FOUND``"""
-    edges: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, dtype=FOUND_EDGE))
+    edges: NDArray[np.void] = field(default_factory=lambda: _NO_EDGES)
     """[e] records of ``graph.motif_layout.FOUND_EDGE``, pattern after pattern"""
-    centres: NDArray[np.uint64] = field(default_factory=_no_names)
+    centres: NDArray[np.uint64] = field(default_factory=lambda: _NO_NAMES)
     """[p, 4] name of the centre of each pattern, zeros for none"""
-    sources: NDArray[np.uint64] = field(default_factory=_no_names)
+    sources: NDArray[np.uint64] = field(default_factory=lambda: _NO_NAMES)
     """[e, 4]"""
-    targets: NDArray[np.uint64] = field(default_factory=_no_names)
+    targets: NDArray[np.uint64] = field(default_factory=lambda: _NO_NAMES)
     """[e, 4]"""
 
     def take(self, rows: NDArray[np.int64]) -> FoundPatterns:
@@ -104,11 +102,12 @@ class FoundNames:
         self._parts: list[tuple[NDArray[np.uint64], ...]] = []
         self._named = (0, 0)
 
-    def name(self, names: NDArray[np.uint64]) -> None:
-        """Name what was written since the last time; ``names`` [parties, 4]."""
-        if not len(self.written.spans):
-            return
+    def name(self, parties: NDArray[np.void]) -> None:
+        """Name what was written since the last time; ``parties`` are records of ``graph.motif_layout.PARTY``."""
         patterns, edges = self.written.counts.tolist()
+        if patterns == self._named[0]:
+            return
+        names: NDArray[np.uint64] = parties["name"]
         centre = self.written.patterns["centre"][self._named[0] : patterns]
         shown = self.written.edges[self._named[1] : edges]
         centres = names[np.maximum(centre, 0)]
@@ -119,7 +118,7 @@ class FoundNames:
     def patterns(self) -> FoundPatterns:
         """All that was written and named."""
         if not self._parts:
-            return FoundPatterns()
+            return FoundPatterns(self.written.spans)
         held, shown = self._named
         names = [np.concatenate(parts) for parts in zip(*self._parts, strict=True)]
         written = self.written

@@ -11,15 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graph.kernels.motif_cycles import MOST_CYCLES, MOST_REACHED, REACHED
-from graph.kernels.motif_cycles import PLACES as REACHED_PLACES
 from graph.kernels.motif_edges import release_nodes
-from graph.kernels.motif_fans import LISTS, NEAR, PLACES, REACH
 from graph.layout import DAY, HOUR
 from graph.motif_layout import (
     FOUND,
     FOUND_EDGE,
-    LONGEST_CYCLE,
     MOST_FOUND,
     MOST_FOUND_EDGES,
     PARTY,
@@ -27,11 +23,10 @@ from graph.motif_layout import (
     Census,
     FoundArrays,
     MotifArrays,
-    MotifScratch,
 )
 from graph.reserve import reserve
 
-__all__ = ["LATENESS", "SHORT_WINDOW", "WINDOW", "MotifState", "scratch_room"]
+__all__ = ["LATENESS", "SHORT_WINDOW", "WINDOW", "MotifState"]
 
 WINDOW = 14 * DAY
 """A pattern's transfers lie within this time, µs."""
@@ -73,7 +68,9 @@ class MotifState:
             census=census,
             spans=np.array([window, short, lateness], dtype=np.int64),
         )
-        self.scratch = scratch_room()
+        self._patterns = np.empty(0, dtype=FOUND)
+        self._edges = np.empty(0, dtype=FOUND_EDGE)
+        self._counts = np.zeros(2, dtype=np.int64)
 
     @property
     def late(self) -> int:
@@ -103,13 +100,12 @@ class MotifState:
         release_nodes(nodes, arrays.numbers, arrays.parties, arrays.free, arrays.census, evicted)
 
     def room_for_found(self, n: int) -> FoundArrays:
-        """Room for all that can be found at ``n`` transactions; n may be 0."""
-        return FoundArrays(
-            spans=np.zeros((n, 2), dtype=np.int32),
-            patterns=np.empty(n * MOST_FOUND, dtype=FOUND),
-            edges=np.empty(n * MOST_FOUND_EDGES, dtype=FOUND_EDGE),
-            counts=np.zeros(2, dtype=np.int64),
-        )
+        """Room for all that can be found at ``n`` transactions, good until the next call; n may be 0."""
+        if len(self._patterns) < n * MOST_FOUND:
+            self._patterns = np.empty(n * MOST_FOUND, dtype=FOUND)
+            self._edges = np.empty(n * MOST_FOUND_EDGES, dtype=FOUND_EDGE)
+        self._counts[:] = 0
+        return FoundArrays(np.empty((n, 2), dtype=np.int32), self._patterns, self._edges, self._counts)
 
     def blocks(self, used: int) -> dict[str, NDArray[Any]]:
         """What a snapshot keeps, ``used`` being the node numbers given out."""
@@ -136,19 +132,3 @@ class MotifState:
         arrays.parties[: len(blocks["parties"])] = blocks["parties"]
         arrays.free[: len(blocks["party_free"])] = blocks["party_free"]
         arrays.numbers[blocks["party_at"]] = blocks["party_numbers"]
-
-
-def scratch_room(most_cycles: int = MOST_CYCLES) -> MotifScratch:
-    """What kernels need beside the state, for so many cycles through one transfer."""
-    return MotifScratch(
-        near=np.zeros((LISTS, REACH), dtype=NEAR),
-        near_table=np.zeros((LISTS, PLACES), dtype=np.int16),
-        reached=np.zeros(MOST_REACHED + 1, dtype=REACHED),
-        reached_table=np.zeros(REACHED_PLACES, dtype=np.int16),
-        paths=np.zeros((most_cycles, LONGEST_CYCLE), dtype=np.int64),
-        lengths=np.zeros(most_cycles, dtype=np.int64),
-        widths=np.zeros(REACH, dtype=np.int32),
-        marks=np.zeros(REACH, dtype=np.int32),
-        times=np.zeros((2, REACH), dtype=np.int64),
-        members=np.zeros(most_cycles * LONGEST_CYCLE, dtype=np.int32),
-    )

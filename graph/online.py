@@ -6,7 +6,7 @@ on is what it is served.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,7 +83,8 @@ class OnlineGraph:
         rows = events.rows
         n = len(rows) - int(np.count_nonzero(rows["kind"]))
         found = FoundNames(self.motifs.room_for_found(n if neighbourhoods else 0))
-        out = _empty(n, neighbourhoods, self.transactions_seen)
+        first_event = self.transactions_seen
+        out = _empty(n, neighbourhoods)
         packed = pack_names(events.names())
         start = written = 0
         while start < len(rows):
@@ -93,13 +94,13 @@ class OnlineGraph:
                 continue
             written = observe_rows(
                 rows[start:stop], written, self.nodes, self.pairs.places, self.pairs.segments, self.counters,
-                self.population, out.features, out.ends, out.self_message, out.slot_message, out.slot_hop2,
-                out.slot_hop2_count, out.slot_age, out.slot_count, out.slot_serial,
-                self.index.names, self.motifs.arrays, self.motifs.scratch, found.written,
+                self.population, out["features"], out["ends"], out["self_message"], out["slot_message"],
+                out["slot_hop2"], out["slot_hop2_count"], out["slot_age"], out["slot_count"], out["slot_serial"],
+                self.index.names, self.motifs.arrays, found.written,
             )  # fmt: skip
-            found.name(self.motifs.arrays.parties["name"])
+            found.name(self.motifs.arrays.parties)
             start = stop
-        return replace(out, found=found.patterns()) if neighbourhoods else out
+        return Observation(**out, first_event=first_event, found=found.patterns())
 
     def _make_way(self, time: int) -> None:
         """Forget what is due before an event that opens a new day, or else what memory has no more room for."""
@@ -124,18 +125,17 @@ class OnlineGraph:
         self.forget(int(seen[int(EVICTED_SHARE * (len(seen) - 1))]))
 
 
-def _empty(n: int, neighbourhoods: bool, first_event: int) -> Observation:
-    """Room for what the kernel says; it fills every element."""
+def _empty(n: int, neighbourhoods: bool) -> dict[str, NDArray[Any]]:
+    """Room for what the kernel says, by field of the observation; it fills every element."""
     dense = n if neighbourhoods else 0
-    return Observation(
-        features=np.empty((n, len(FEATURE_NAMES)), dtype=np.float32),
-        ends=np.empty((n, ENDS), dtype=np.int32),
-        self_message=np.empty((n, ENDS, MESSAGE_WIDTH), dtype=np.int16),
-        slot_message=np.empty((dense, ENDS, FANOUT, MESSAGE_WIDTH), dtype=np.int16),
-        slot_hop2=np.empty((dense, ENDS, FANOUT, MESSAGE_WIDTH), dtype=np.int16),
-        slot_hop2_count=np.empty((dense, ENDS, FANOUT), dtype=np.uint8),
-        slot_age=np.empty((n, ENDS, FANOUT), dtype=np.float32),
-        slot_count=np.empty((n, ENDS), dtype=np.uint8),
-        slot_serial=np.empty((n, ENDS, FANOUT), dtype=np.int64),
-        first_event=first_event,
-    )
+    return {
+        "features": np.empty((n, len(FEATURE_NAMES)), dtype=np.float32),
+        "ends": np.empty((n, ENDS), dtype=np.int32),
+        "self_message": np.empty((n, ENDS, MESSAGE_WIDTH), dtype=np.int16),
+        "slot_message": np.empty((dense, ENDS, FANOUT, MESSAGE_WIDTH), dtype=np.int16),
+        "slot_hop2": np.empty((dense, ENDS, FANOUT, MESSAGE_WIDTH), dtype=np.int16),
+        "slot_hop2_count": np.empty((dense, ENDS, FANOUT), dtype=np.uint8),
+        "slot_age": np.empty((n, ENDS, FANOUT), dtype=np.float32),
+        "slot_count": np.empty((n, ENDS), dtype=np.uint8),
+        "slot_serial": np.empty((n, ENDS, FANOUT), dtype=np.int64),
+    }

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from fraud.errors import InputError
 from graph.kernels.motif_counts import WIDTH, count_patterns
 from graph.kernels.motif_cycles import SHORTEST
+from graph.kernels.motif_scratch import make_scratch
 from graph.motif_layout import LONGEST_CYCLE
-from graph.motifs import MotifState, scratch_room
+from graph.motifs import MotifState
 
 __all__ = ["COLUMNS", "TransferPatterns"]
 
@@ -47,7 +48,7 @@ class TransferPatterns:
         self.kept, self.budget = kept, budget
         self.state = MotifState(vertices, most_edges, window=window, short=window, lateness=lateness)
         self._vertices = vertices
-        self._scratch = scratch_room(most_cycles)
+        self._scratch = make_scratch(most_cycles)
         self._seen = np.zeros(most_cycles, dtype=np.uint64)
 
     def observe(

@@ -40,7 +40,9 @@ from graph.kernels.messages import (
     write_transaction,
 )
 from graph.kernels.motif_borrow import borrow_found, borrow_motifs, borrow_scratch
+from graph.kernels.motif_cycles import MOST_CYCLES
 from graph.kernels.motif_features import MOTIF_WIDTH, write_motifs
+from graph.kernels.motif_scratch import make_scratch
 from graph.kernels.pairs import pair_add, pair_find, pair_prefetch
 from graph.kernels.takeover import learn_takeover, write_takeover
 from graph.kernels.windows import buckets_at, window_add
@@ -88,14 +90,13 @@ def observe_rows(
     slot_serial: Any,
     names: Any,
     motifs: Any,
-    scratch_motifs: Any,
     found: Any,
 ) -> int:
     """Walk the events in order; the n-th transaction fills row ``row`` + n of the outputs. Returns the next row.
 
     ``counters``: [transactions so far, pairs held]; ``population``: [transactions, mean capped amount]. The slot
-    arrays may have zero rows: then only ages and serials, the compact form for training, are written. ``motifs``,
-    ``scratch_motifs`` and ``found`` as in ``graph.motif_layout``.
+    arrays may have zero rows: then only ages and serials, the compact form for training, are written. ``motifs``
+    and ``found`` as in ``graph.motif_layout``.
     """
     events, nodes, pairs, segments = borrow(events), borrow(nodes), borrow(pairs), borrow(segments)
     counters, population = borrow(counters), borrow(population)
@@ -107,11 +108,9 @@ def observe_rows(
     )
     slot_age, slot_serial = borrow(slot_age), borrow(slot_serial)
     names = borrow(names)
-    motifs, scratch_motifs, found = (
-        borrow_motifs(motifs),
-        borrow_scratch(scratch_motifs),
-        borrow_found(found),
-    )
+    motifs, found = borrow_motifs(motifs), borrow_found(found)
+    scratch_owner = make_scratch(MOST_CYCLES)
+    scratch_motifs = borrow_scratch(scratch_owner)
     owner = np.zeros(SCRATCH_BYTES, dtype=np.uint8)
     space = borrow(owner)
     now = space[:32].view(np.int64)
@@ -167,7 +166,7 @@ def observe_rows(
             scratch,
         )
         row += 1
-    owner[0] = 0  # named last, and so alive until here
+    owner[0] = scratch_owner.members[0] = 0  # named last, and so alive until here
     return row
 
 
