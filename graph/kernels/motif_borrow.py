@@ -42,6 +42,4 @@ def borrow_scratch(scratch: Any) -> Any:
 @kernel
 def borrow_found(found: Any) -> Any:
     """What was found so far."""
-    return FoundArrays(
-        borrow(found.spans), borrow(found.patterns), borrow(found.edges), borrow(found.counts)
-    )
+    return FoundArrays(borrow(found.spans), borrow(found.patterns), borrow(found.edges), borrow(found.counts))
