@@ -81,12 +81,13 @@ def main(seeds: Iterable[int], keep: Path | None, only: str) -> None:
 
 
 def _prepare(folder: Path, seed: int) -> None:
-    """Simulate, train on the days before the cut, and score the days after it."""
+    """Simulate, train on the days before the cut, and score the days after it; a model that is there is taken."""
     settings = Settings.load(home=folder)
     world = simulate(folder / "world", days=DAYS, accounts=ACCOUNTS, seed=seed, start=START)
     raw = read_transactions(world.transactions)
     frame = tokenise_table(raw, Tokeniser.from_settings(settings))
-    train(frame, folder / "model", settings, until=CUT, seed=seed)
+    if not (folder / "model").exists():
+        train(frame, folder / "model", settings, until=CUT, seed=seed)
     rows, suspicions = 0, []
     for count, some in _scored(frame, Pipeline(online_graph(settings), Scorer.load(folder / "model"), RingPolicy(
         least_suspicion=WEAKEST

@@ -100,7 +100,8 @@ class Identities:
         ring_id = _identity(first.transaction_id)
         if ring_id in self.rings or ring_id in self.merged:
             ring_id = _identity(f"{first.transaction_id} {cause.transaction_id} {min(accounts)}")
-        ring = RingState(ring_id, cause.time, first.time, first.time)
+        serial = len(self.rings) + len(self.merged)
+        ring = RingState(ring_id, cause.time, first.time, first.time, serial)
         self.rings[ring_id] = ring
         return ring
 
@@ -128,11 +129,13 @@ class Identities:
     def _found(self, accounts: frozenset[str], was: dict[str, RingState | None], cause: Suspect) -> RingState:
         ring = self.found(accounts, cause)
         parts: dict[str, list[str]] = {}
+        olds: dict[str, RingState] = {}
         for account in accounts:
             old = was.get(account)
             if old is not None:
                 parts.setdefault(old.ring_id, []).append(account)
-        part = max(sorted(parts), key=lambda ring_id: len(parts[ring_id]), default=None)
+                olds[old.ring_id] = old
+        part = min(parts, key=lambda one: (-len(parts[one]), olds[one].seniority), default=None)
         if part is None or len(parts[part]) < LEAST_PART:
             note(ring, cause.time, RingStep.FOUNDED, "first tied together", members=accounts)
             return ring
@@ -228,7 +231,7 @@ class Identities:
             ring.at_risk -= one.amount * one.score
 
 
-def _seniority(ring: RingState) -> tuple[bool, int, int, str]:
+def _seniority(ring: RingState) -> tuple[bool, int, int, int]:
     return ring.seniority
 
 

@@ -39,13 +39,13 @@ TIE_RULES = {
     TieKind.DEVICE: TieRule(2.0, 2, 0.5, 1.0),
     TieKind.IP: TieRule(4.0, 2, 0.6, 1.0),
     TieKind.MERCHANT: TieRule(5.0, 4, 0.4, 0.3),
-    TieKind.ACCOUNT: TieRule(1.9, 1, 0.5, 1.0, 4.0),
-    TieKind.PAYER: TieRule(5.0, 3, 0.0, 1.0, 4.0),
+    TieKind.ACCOUNT: TieRule(4.0, 2, 0.5, 1.0, 4.0),
+    TieKind.PAYER: TieRule(4.0, 3, 0.0, 1.0, 4.0),
     TieKind.PATTERN: TieRule(0.5, 2, 0.0, 1.0),
 }
 FINDING_RULES = {
     FindingKind.CYCLE: FindingRule(0.2, 2.5),
-    FindingKind.SCATTER_GATHER: FindingRule(0.3, 2.0),
+    FindingKind.SCATTER_GATHER: FindingRule(0.34, 2.0),
 }
 
 
@@ -78,13 +78,13 @@ class RingPolicy:
     most_vertices: int = 600
     """Accounts and things that are grouped anew for one suspicion; beyond it a ring grows but is not parted."""
     least_accounts: int = 3
-    even_evidence: float = 6.0
+    even_evidence: float = 5.0
     """Evidence (nats) at which a ring scores one half."""
     evidence_scale: float = 4.0
     """Evidence (nats) that raises the odds of a ring's score by e."""
     least_score: float = 0.5
     """Score from which a ring is reported."""
-    transfers_score: float = 0.8
+    transfers_score: float = 0.85
     """The same for a ring that nothing but transfers ties: honest people collect and pay out as well."""
     victims: float = 0.5
     """Share of members from which a group is an attack on its accounts and no ring of theirs."""

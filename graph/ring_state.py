@@ -65,6 +65,8 @@ class RingState:
     founded: int
     first_seen: int
     last_seen: int
+    serial: int = 0
+    """Rings that were founded before it."""
     accounts: dict[str, Member] = field(default_factory=dict)
     ties: dict[Tie, int] = field(default_factory=dict)
     """When each tie first held."""
@@ -98,9 +100,9 @@ class RingState:
     reported_money: float = 0.0
 
     @property
-    def seniority(self) -> tuple[bool, int, int, str]:
+    def seniority(self) -> tuple[bool, int, int, int]:
         """Least for the ring that keeps its identity when rings merge: one that people know, then the older one."""
-        return (self.first_reported is None, self.first_reported or 0, self.first_seen, self.ring_id)
+        return (self.first_reported is None, self.first_reported or 0, self.first_seen, self.serial)
 
     @property
     def is_by_transfers(self) -> bool:

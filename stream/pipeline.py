@@ -29,6 +29,8 @@ IP_USERS = FEATURE_NAMES.index("ip_degree")
 TARGET_USERS = FEATURE_NAMES.index("target_degree")
 NEW_DEVICE = FEATURE_NAMES.index("account_device_is_new")
 TARGET_RECENT = FEATURE_NAMES.index("target_distinct_30d")
+PAYERS_RECENT = FEATURE_NAMES.index("target_distinct_7d")
+"""Of a receiver of transfers: what ties its payers is a campaign of days, whoever paid it in the months before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +117,10 @@ def _touches(payments: Events, row: int, features: NDArray[np.float32]) -> tuple
         touched.append((Tie(TieKind.DEVICE, device), float(features[DEVICE_USERS])))
     if address is not None:
         touched.append((Tie(TieKind.IP, address), float(features[IP_USERS])))
-    ever, recent = float(features[TARGET_USERS]), float(features[TARGET_RECENT])
     if payments.is_transfer[row]:
-        touched.append((Tie(TieKind.ACCOUNT, payments.target[row]), ever))
+        touched.append((Tie(TieKind.ACCOUNT, payments.target[row]), float(features[PAYERS_RECENT])))
     else:
+        ever, recent = float(features[TARGET_USERS]), float(features[TARGET_RECENT])
         users = recent if recent < SATURATED else max(ever, recent)
         touched.append((Tie(TieKind.MERCHANT, payments.target[row]), users))
     return tuple(touched)

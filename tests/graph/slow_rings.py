@@ -148,7 +148,8 @@ class SlowRings:
                 ring = SlowRing(self.founded, first)
                 parts = {old: sum(before.get(account) == old for account in group) for old in before.values()}
                 if parts and max(parts.values()) >= 2:
-                    ring.split_from = max(parts, key=lambda old: parts[old])
+                    ages = {old.number: old.first_seen for old in touched}
+                    ring.split_from = min(parts, key=lambda old: (-parts[old], ages[old], old))
                 self.rings[self.founded] = ring
                 self.founded += 1
             for other in self.rings.values():

@@ -54,7 +54,7 @@ def test_a_busy_terminal_ties_nobody() -> None:
 
 def test_many_weak_marks_on_a_rare_thing_are_a_ring() -> None:
     """And as many on a thing that others use without suspicion are not."""
-    rare, common = device("rare", 8), device("common", 16)
+    rare, common = device("rare", 8), device("common", 20)
     _, changes = watch(suspect(i, account, rare, score=0.05) for i, account in enumerate("abcdefgh"))
     assert set(changes[-1].ring.accounts) == set("abcdefgh")
     assert watch(suspect(i, account, common, score=0.05) for i, account in enumerate("abcdefgh"))[1] == []
@@ -138,7 +138,7 @@ def test_a_member_that_is_tied_no_more_leaves_with_the_reason() -> None:
 @given(suspect_streams())
 def test_rings_join_leave_merge_and_split_as_by_recomputing_all(log: list[Suspect]) -> None:
     """After every event: the same groups under the same identities, and the same pointers between them."""
-    policy = RingPolicy(least_score=2.0)
+    policy = RingPolicy(least_score=2.0, transfers_score=2.0)
     quick, slow = RingWatch(policy), SlowRings(policy)
     named: dict[str, int] = {}
     for one in log:
