@@ -80,7 +80,9 @@ class SuspiciousGraph:
         self.newest = max(self.newest, suspect.time)
         suspects = self.suspects.setdefault(suspect.account, {})
         suspects[suspect.transaction_id] = suspect
-        heapq.heappush(self.ageing, (suspect.time + self._window, suspect.account, suspect.transaction_id, ""))
+        heapq.heappush(
+            self.ageing, (suspect.time + self._window, suspect.account, suspect.transaction_id, "")
+        )
         self.marked[suspect.transaction_id] = []
         weight = min(self._weight(suspect.score), self._most_tying)
         marked = [tie for tie, _ in suspect.touches]
@@ -195,7 +197,9 @@ class SuspiciousGraph:
             if suspect is None:
                 continue
             if kind:
-                self._unmark(transaction_id, [one for one in self.marked[transaction_id] if one[0].kind == kind])
+                self._unmark(
+                    transaction_id, [one for one in self.marked[transaction_id] if one[0].kind == kind]
+                )
             else:
                 self._forget(suspect)
 

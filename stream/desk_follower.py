@@ -14,7 +14,7 @@ from fraud.metrics import WorkerMetrics
 from fraud.outbox import put
 from fraud.record_acts import acts_after
 from fraud.record_reader import RecordReader
-from fraud.record_rows import SavedState
+from fraud.record_rows import NumberedAct, SavedState
 from fraud.settings import Settings
 from stream.broker import Topics
 from stream.desk import Raised, RingDesk
@@ -23,6 +23,7 @@ from stream.messages import alert_message
 from stream.patience import patiently
 from stream.record_client import RecordClient
 from stream.scored import ScoredMessage
+from stream.suspicion import Suspicion
 
 __all__ = ["DeskFollower", "desk_position"]
 
@@ -69,13 +70,19 @@ class DeskFollower:
             for message in messages:
                 self._order.add(message)
             acts = await patiently(partial(acts_after, self._record.engine, self._desk.acts_taken))
-            raised = self._desk.act(acts)
-            raised.add(self._desk.observe(one.suspicion for one in self._order.release()))
+            suspicions = [one.suspicion for one in self._order.release()]
+            # Grouping may take milliseconds a suspicion: the event loop has decisions to bring out meanwhile.
+            raised = await asyncio.to_thread(self._raise, acts, suspicions)
             await self._write(raised, save=time.monotonic() - self._saved_at > SAVE_SECONDS)
             if raised.alerts:
                 await self._hand_over()
         self._metrics.rings.inc(len(raised.rings))
         self._metrics.desk_position.set(self._order.position)
+
+    def _raise(self, acts: Sequence[NumberedAct], suspicions: Sequence[Suspicion]) -> Raised:
+        raised = self._desk.act(acts)
+        raised.add(self._desk.observe(suspicions))
+        return raised
 
     async def save(self) -> None:
         """Save the memory as it is, where it has come further than the saved one."""
@@ -87,7 +94,7 @@ class DeskFollower:
         save = save and position > self.saved
         if not (raised.rings or raised.alerts or save):
             return
-        states = [SavedState(STATE, position, self._desk.to_bytes())] if save else []
+        states = [SavedState(STATE, position, await asyncio.to_thread(self._desk.to_bytes))] if save else []
         await patiently(
             partial(
                 self._record.write_batch,
