@@ -53,8 +53,6 @@ FINDING_RULES = {
 class RingPolicy:
     """The rules of the ring desk; the defaults were tuned on simulated worlds (docs/rings.md)."""
 
-    least_suspicion: float = 0.015
-    """Probability of fraud from which a transaction is evidence for a ring, however weak."""
     window_days: float = 30.0
     """Suspicions older than this are forgotten."""
     lateness_days: float = 1.0

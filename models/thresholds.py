@@ -26,6 +26,8 @@ OUTCOMES = (Outcome.APPROVE, Outcome.REVIEW, Outcome.BLOCK)
 """Outcome of each decision code."""
 NEVER = 2.0
 """A threshold that no probability reaches."""
+SUSPECT_SHARE = 0.05
+"""Of payments that the ring desk is told of: more cost it several times as much and found no more (docs/rings.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,9 @@ class Thresholds:
     """The same with the labels in place of the probabilities."""
     money_at_stake: float
     """Amount of all frauds of the period."""
+    suspect: float
+    """Score from which a payment is evidence for a ring, however weak: at most ``SUSPECT_SHARE`` of the period's reach
+    it, beside all that are reviewed."""
 
     def __post_init__(self) -> None:
         """Refuse thresholds out of order."""
@@ -149,6 +154,7 @@ def choose_thresholds(
         expected_saving=_saving(score, amount, alert, blocked, costs),
         realised_saving=_saving(fraud.astype(np.float64), amount, alert, blocked, costs),
         money_at_stake=float(amount[fraud].sum()),
+        suspect=min(review, _share_cut(score, SUSPECT_SHARE)),
     )
 
 
@@ -161,6 +167,13 @@ def _best_cut(score: NDArray[np.float64], worth: NDArray[np.float64]) -> float:
     total[:-1][ranked[:-1] == ranked[1:]] = -np.inf
     best = int(np.argmax(total))
     return float(ranked[best]) if total[best] > 0 else NEVER
+
+
+def _share_cut(score: NDArray[np.float64], share: float) -> float:
+    """The least cut that at most a share of the rows reach; ``NEVER`` where too many share the highest score."""
+    place = len(score) - 1 - int(share * len(score))
+    above = score[score > np.partition(score, place)[place]]
+    return float(above.min()) if len(above) else NEVER
 
 
 def _capacity_cut(score: NDArray[np.float64], day: NDArray[np.int64], allowed: int) -> float:

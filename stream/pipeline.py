@@ -13,7 +13,6 @@ from graph.events import Events
 from graph.features import FEATURE_NAMES
 from graph.observation import Observation
 from graph.online import OnlineGraph
-from graph.ring_policy import RingPolicy
 from graph.suspects import Suspect, Tie, TieKind
 from models.scorer import Scorer, Scores
 from models.thresholds import APPROVE
@@ -52,10 +51,10 @@ class Step:
 class Pipeline:
     """Graph and scorer in step; not thread-safe, one writer of state."""
 
-    def __init__(self, graph: OnlineGraph, scorer: Scorer, policy: RingPolicy | None = None) -> None:
+    def __init__(self, graph: OnlineGraph, scorer: Scorer) -> None:
         self.graph = graph
         self.scorer = scorer
-        self.suspect_from = (policy or RingPolicy()).least_suspicion
+        self.suspect_from = scorer.thresholds.suspect
         """Score from which a transaction is evidence for rings."""
 
     def warm(self, events: Events) -> None:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from graph.kernels.pairs import pair_add, pair_find
 from graph.layout import ACCOUNT, DEVICE, MERCHANT, NODE, PAYEE
-from graph.nodes import LONGEST, NodeIndex, pack_names
+from graph.name_layout import LONGEST
+from graph.nodes import NodeIndex, pack_names
 from graph.online import OnlineGraph
 from graph.pairs import PairTable
 from tests.graph.streams import DAY, Raw, to_events

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fraud.errors import ArtefactError, InputError
 from fraud.settings import CapacitySettings, CostSettings
-from models.thresholds import BLOCK, NEVER, REVIEW, Thresholds, choose_thresholds
+from models.thresholds import BLOCK, NEVER, REVIEW, SUSPECT_SHARE, Thresholds, choose_thresholds
 
 
 def choose(
@@ -109,3 +109,13 @@ def test_unordered_or_damaged_text_is_refused() -> None:
 def test_no_rows_is_refused() -> None:
     with pytest.raises(InputError, match="no rows"):
         choose([])
+
+
+@given(scores=st.lists(st.sampled_from([0.0, 0.01, 0.02, 0.3, 0.5, 0.9]), min_size=1, max_size=60))
+def test_few_payments_are_suspected_and_all_that_are_reviewed(scores: list[float]) -> None:
+    score, found = np.array(scores), choose(scores, capacity=2.0)
+    assert found.suspect <= found.review
+    if found.suspect < found.review:
+        assert (score >= found.suspect).mean() <= SUSPECT_SHARE
+        more = score[score < found.suspect].max()
+        assert (score >= more).mean() > SUSPECT_SHARE
