@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from graph.kernels.pairs import pair_add, pair_find
 from graph.layout import ACCOUNT, DEVICE, MERCHANT, NODE, PAYEE
+from graph.motifs import MotifState
 from graph.name_layout import LONGEST
 from graph.nodes import NodeIndex, pack_names
 from graph.online import OnlineGraph
@@ -82,7 +83,7 @@ def test_pairs_grow_and_are_forgotten_like_entries_of_a_dictionary(seed: int, co
 def test_a_table_of_names_fills_to_its_capacity() -> None:
     index = NodeIndex(3_000)
     graph = OnlineGraph(memory_budget=0)
-    graph.index = index
+    graph.index, graph.motifs = index, MotifState(3_000, 64)
     stream = [Raw(DAY + i, f"a_{i}", "shop") for i in range(2_990)]
     graph.observe(to_events(stream), neighbourhoods=False)
     assert [index.find(ACCOUNT, f"a_{i}") for i in (0, 2_989)] == [0, 2_990]
