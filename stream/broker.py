@@ -17,6 +17,8 @@ from fraud.settings import Settings, StreamSettings
 
 __all__ = [
     "LARGEST_MESSAGE",
+    "LONG_WAIT_MS",
+    "SHORT_WAIT_MS",
     "Sent",
     "Topics",
     "ensure_topics",
@@ -28,6 +30,10 @@ __all__ = [
 
 LARGEST_MESSAGE = 8 << 20
 """Bytes of a message that topics and producers allow; a ledger entry of long identifiers may take a few."""
+
+SHORT_WAIT_MS, LONG_WAIT_MS = 10, 500
+"""How long a broker keeps a fetch that it has no data for. A consumer has one fetch under way, for those of its
+partitions whose records it has taken: with several, new records of the others wait until it ends."""
 
 Sent = list[asyncio.Future[object]]
 """Messages on their way; each future ends when all replicas have its message."""
@@ -93,15 +99,18 @@ def new_producer(settings: Settings) -> AIOKafkaProducer:
     )
 
 
-def tail(settings: Settings) -> AIOKafkaConsumer:
-    """A consumer outside of any group, to be assigned partitions and positions by hand, not started."""
+def tail(settings: Settings, wait_ms: int = SHORT_WAIT_MS) -> AIOKafkaConsumer:
+    """A consumer outside of any group, to be assigned partitions and positions by hand, not started.
+
+    ``wait_ms`` is how long a fetch waits for data; long is right for a single partition only.
+    """
     return AIOKafkaConsumer(
         bootstrap_servers=settings.stream.broker,
         client_id="ringfence-tail",
         group_id=None,
         enable_auto_commit=False,
         max_partition_fetch_bytes=LARGEST_MESSAGE,
-        fetch_max_wait_ms=500,
+        fetch_max_wait_ms=wait_ms,
         **security(settings.stream),
     )
 

@@ -10,15 +10,18 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, Protocol, cast
 
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
 from faust.transport.drivers.aiokafka import Transport as FaustTransport
 from faust.types import TP
+
+from stream.broker import SHORT_WAIT_MS
 
 __all__ = ["Door", "WholeFetchTransport"]
 
 
 FEW_RECORDS = 256
-PACE_SECONDS = 0.01
+PACE_SECONDS = 0.003
 """Pause after a small fetch: at a thousand records a second each would otherwise be fetched, and cost, by itself."""
 
 
@@ -38,8 +41,25 @@ class Door(Protocol):
         """By partition, the offset below which everything is done with and may be committed."""
 
 
+class ShortWaitThread(AIOKafkaConsumerThread):
+    """Faust's consumer thread, but that a fetch waits for data no longer than ``stream.broker.SHORT_WAIT_MS``.
+
+    A broker has one fetch of a consumer under way, and it leaves out partitions whose records are still to be taken. So
+    the fetch after one that brought transactions asks for labels alone, and at Faust's 1.5 s the transactions that come
+    meanwhile would wait for a label.
+    """
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = SHORT_WAIT_MS
+        return consumer
+
+
 class WholeFetchConsumer(FaustConsumer):
     """See the module."""
+
+    def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
+        return ShortWaitThread(self, loop=self.loop, beacon=self.beacon)
 
     @property
     def _door(self) -> Door:

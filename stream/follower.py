@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from fraud.errors import StoreError
 from fraud.settings import Settings
-from stream.broker import Topics, tail
+from stream.broker import LONG_WAIT_MS, Topics, tail
 from stream.ledger import Entry, decode_entry
 
 __all__ = ["LedgerFollower", "decode_all", "ledger_end"]
@@ -26,7 +26,7 @@ class LedgerFollower:
 
     def __init__(self, settings: Settings) -> None:
         self._ledger = TopicPartition(Topics.named(settings.stream.prefix).ledger, 0)
-        self._consumer: AIOKafkaConsumer = tail(settings)
+        self._consumer: AIOKafkaConsumer = tail(settings, LONG_WAIT_MS)
         self._held: deque[tuple[int, bytes]] = deque()
 
     async def start(self) -> None:
