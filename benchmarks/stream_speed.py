@@ -26,6 +26,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from benchmarks.kill_drill import environment
 from benchmarks.payments import Sizes, payments
+from benchmarks.record_writes import processor_time
 from benchmarks.results import machine, write_result, write_section
 from data.tokenise import tokenise_table
 from fraud.exits import exit_status
@@ -167,15 +168,11 @@ async def our_rate(prepared: Prepared, workers: int) -> dict[str, float]:
     try:
         async with reader(settings, Topics.named(settings.stream.prefix).decisions) as consumer:
             done, seconds = await read_until(consumer, len(prepared.messages))
-        spent = sum(_processor_seconds(one.pid) for one in started)
+        # With their record processes.
+        spent = sum(processor_time(one.pid)() for one in started)
     finally:
         stop(started)
     return {"rate": done / seconds, "processor_us": spent / len(prepared.messages) * 1e6}
-
-
-def _processor_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def aiokafka_rate(prepared: Prepared) -> float:

@@ -56,6 +56,11 @@ class Taken:
     events: int = 0
     """Events that moved the state, scored here or not."""
 
+    @property
+    def partitions(self) -> list[int]:
+        """The owned partitions of the transactions topic, ascending."""
+        return sorted(partition for kind, partition in self.settled if kind == "transactions")
+
 
 class Engine:
     """State, pipeline and the partitions to score, in one thread; knows nothing of Kafka or of the record."""

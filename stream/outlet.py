@@ -60,7 +60,7 @@ class Outlet:
         Returns what ``finish`` has to wait for: a mere watermark has no hurry, but suspicions must be durable before
         the record says that all is decided. Runs of entries are told of in ledger order, each before it is finished.
         """
-        partitions = _partitions(taken)
+        partitions = taken.partitions
         if not partitions:
             return []
         message = ScoredMessage(
@@ -73,7 +73,7 @@ class Outlet:
 
     async def finish(self, taken: Taken, told: Sent) -> Sent:
         """Bring out everything of one run of entries; it is done when what was sent is acknowledged."""
-        partitions = _partitions(taken)
+        partitions = taken.partitions
         if not partitions:
             return []
         await asyncio.gather(*told)
@@ -147,8 +147,3 @@ class Outlet:
         for partition, messages in batches.items():
             futures += await send_batches(self._producer, self._topics.decisions, partition, messages)
         return futures
-
-
-def _partitions(taken: Taken) -> list[int]:
-    """The transaction partitions of which a run tells, ascending."""
-    return sorted(partition for kind, partition in taken.settled if kind == "transactions")

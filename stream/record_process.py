@@ -13,6 +13,8 @@ import socket
 import sys
 from contextlib import suppress
 
+import msgspec
+
 from fraud.errors import RingfenceError
 from fraud.record import Record
 from stream.messages import decision_message
@@ -60,17 +62,7 @@ def serve(channel: socket.socket) -> None:
 def _carry_out(record: Record, request: Request, arrays: memoryview) -> Answer:
     match request:
         case Batch():
-            record.write_batch(
-                [],
-                [],
-                stream=request.stream,
-                positions=request.positions,
-                states=request.states,
-                labels=request.labels,
-                rings=request.rings,
-                alerts=request.alerts,
-                dead_letters=request.dead_letters,
-            )
+            record.write_batch([], [], **msgspec.structs.asdict(request))
         case MarkSent(keys, at):
             record.mark_sent(keys, at)
         case Open():
