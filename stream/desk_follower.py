@@ -110,9 +110,11 @@ class DeskFollower:
     async def _hand_over(self) -> None:
         """Alert states that no one has taken yet: to their topic, then to the outbox, which marks them as sent."""
         while waiting := await patiently(partial(self._record.unsent_alerts, PORTION)):
-            for alert in waiting:
-                key = alert.alert_id.encode()
-                await self._producer.send_and_wait(self._topics.alerts, alert_message(alert), key=key)
+            sent = [
+                await self._producer.send(self._topics.alerts, alert_message(one), key=one.alert_id.encode())
+                for one in waiting
+            ]
+            await asyncio.gather(*sent)
             await patiently(partial(put, self._record, self._settings.alert_outbox, waiting))
             self._metrics.alerts.inc(len(waiting))
 
