@@ -1,4 +1,4 @@
-"""The frame around every page: name, ways, light and dark."""
+"""The frame around every page: name, ways with the current one marked, light and dark, help on keys."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import dash
 import dash_mantine_components as dmc
 from dash import dcc, html
 
-__all__ = ["THEME", "frame"]
+__all__ = ["THEME", "WAYS", "frame"]
 
 THEME = {
     "primaryColor": "indigo",
@@ -16,8 +16,16 @@ THEME = {
     "defaultRadius": "md",
 }
 
+WAYS = (("Queue", "/"), ("Search", "/search"), ("Trends", "/trends"), ("Model", "/model"))
+"""Name and path of the pages that everyone may open, in the order of the navigation."""
+
 UNSPOKEN: dict[str, Any] = {"aria-hidden": "true"}
 NAMED_PAGES: dict[str, Any] = {"aria-label": "Pages"}
+HELP: dict[str, Any] = {
+    "aria-label": "Keys of this page",
+    "data-key": "?",
+    "data-key-help": "Show these keys",
+}
 
 
 def frame() -> Any:
@@ -27,10 +35,15 @@ def frame() -> Any:
             dcc.Location(id="shell-location", refresh="callback-nav"),
             dcc.Store(id="shell-scheme", data="light"),
             html.Div(id="shell-ready", hidden=True),
+            html.A("Skip to the page", href="#shell-page", className="skip"),
             dmc.AppShell(
                 [
                     dmc.AppShellHeader(_header(), px="md"),
-                    dmc.AppShellMain(dmc.Container(dash.page_container, size="xl", px=0)),
+                    dmc.AppShellMain(
+                        dmc.Container(
+                            html.Div(dash.page_container, id="shell-page", tabIndex="-1"), size="xl", px=0
+                        )
+                    ),
                 ],
                 header={"height": 56},
                 padding="md",
@@ -43,12 +56,12 @@ def frame() -> Any:
 
 def _header() -> Any:
     home = dcc.Link(
-        [html.Span("◍", className="brand-sign", **UNSPOKEN), html.Span("Ringfence")],
+        [html.Span("◍", className="brand-sign", **UNSPOKEN), html.Span("Ringfence", className="brand-name")],
         href="/",
         className="brand",
-        title="Ringfence, alert queue",
+        title="Ringfence, queue of cases",
     )
-    ways = html.Nav([dcc.Link("Alerts", href="/", className="way")], **NAMED_PAGES)
+    ways = html.Nav([dcc.Link(name, href=path, className="way") for name, path in WAYS], **NAMED_PAGES)
     scheme = dmc.ColorSchemeToggle(
         lightIcon="☀",
         darkIcon="☾",
@@ -56,4 +69,11 @@ def _header() -> Any:
         size="lg",
         **{"aria-label": "Switch between light and dark"},
     )
-    return dmc.Group([dmc.Group([home, ways], gap="lg"), scheme], justify="space-between", h="100%")
+    keys = html.Button("?", className="keys-button", type="button", title="Keys (?)", **HELP)
+    right = dmc.Group([keys, scheme], gap=4, wrap="nowrap")
+    return dmc.Group(
+        [dmc.Group([home, ways], gap="lg", wrap="nowrap", className="shell-left"), right],
+        justify="space-between",
+        h="100%",
+        wrap="nowrap",
+    )
