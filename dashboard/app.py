@@ -14,9 +14,11 @@ from dash import Dash
 from flask import Response, jsonify
 
 from dashboard.desk import Desk
+from dashboard.guard import Guard
 from dashboard.pages import alert, queue
 from dashboard.safety import check_host, is_loopback, secure
 from dashboard.shell import frame
+from fraud.access import Person, Role
 from fraud.errors import RingfenceError, ServiceError, StoreError
 from fraud.record import Record
 from fraud.record_reader import RecordReader
@@ -33,6 +35,9 @@ log = logging.getLogger(__name__)
 THREADS = 16
 CLOSING_SECONDS = 2.0
 
+OPERATOR = Person("operator", "Operator", Role.ADMIN)
+"""Whoever sits at this machine."""
+
 
 def create_app(
     record: RecordReader, graph_store: GraphStore | None, *, currency: str = "USD", only_loopback: bool = True
@@ -47,11 +52,12 @@ def create_app(
         suppress_callback_exceptions=True,
         serve_locally=True,
     )
-    desk = Desk(record, graph_store, currency)
+    guard = Guard(app, lambda: OPERATOR)
+    desk = Desk(record, graph_store, currency, guard)
     for page in (queue, alert):
         page.register(app, desk)
     app.layout = frame()
-    app.server.add_url_rule("/healthz", "healthz", lambda: _health(desk))
+    guard.open_route("/healthz", lambda: _health(desk))
     secure(app, only_loopback=only_loopback)
     return app
 

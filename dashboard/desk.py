@@ -8,6 +8,7 @@ from typing import Any
 
 import dash_mantine_components as dmc
 
+from dashboard.guard import Guard
 from fraud.errors import RingfenceError
 from fraud.record_reader import RecordReader
 from graph.store import GraphStore
@@ -24,6 +25,7 @@ class Desk:
     record: RecordReader
     graph: GraphStore | None
     currency: str
+    guard: Guard
 
 
 def notice(title: str, text: str, *, colour: str = "gray") -> Any:

@@ -8,6 +8,7 @@ RingfenceError
 ├── ArtefactError         a model artefact that is damaged, mismatched or from another feature set
 ├── StoreError            a store (SQL or graph) refused or lost a write
 │   └── StoreUnavailable  the store cannot be reached now; the same call may succeed later
+├── Forbidden             a person whose role does not permit an act
 ├── ServiceError          a local service (embedded graph, broker) did not start or stopped
 └── AuditFailed           the record does not hold what the ledger gives
 """
@@ -66,6 +67,16 @@ class StoreError(RingfenceError):
 
 class StoreUnavailable(StoreError):
     """A store cannot be reached at the moment; trying again later is sensible."""
+
+
+class Forbidden(RingfenceError):
+    """A person asked for what their role does not permit."""
+
+    def __init__(self, name: str, role: str, permission: str) -> None:
+        super().__init__(
+            f"{name}: the role {role} does not permit {permission}; ask an admin for the role that does"
+        )
+        self.permission = permission
 
 
 class ServiceError(RingfenceError):

@@ -16,6 +16,7 @@ from dashboard.desk import Desk, notice, trouble
 from dashboard.evidence import evidence_panel, node_panel
 from dashboard.legend import legend
 from dashboard.words import SEVERITY_COLOURS, count, moment, money, pattern, severity
+from fraud.access import Permission
 from fraud.alert import Alert, Severity, Subject
 from fraud.errors import RingfenceError, StoreError
 from fraud.record_rows import DecidedTransaction
@@ -76,9 +77,15 @@ def register(app: Dash, desk: Desk) -> None:
         except RingfenceError as error:
             return trouble(error)
 
-    dash.register_page("alert", path_template="/alert/<alert_id>", title="Alert – Ringfence", layout=layout)
+    dash.register_page(
+        "alert",
+        path_template="/alert/<alert_id>",
+        title="Alert – Ringfence",
+        layout=desk.guard.page(Permission.VIEW, layout),
+    )
 
-    @app.callback(
+    @desk.guard.callback(
+        Permission.VIEW,
         Output("alert-canvas", "elements"),
         Output("alert-canvas-note", "children"),
         Input("alert-id", "data"),
@@ -95,8 +102,11 @@ def register(app: Dash, desk: Desk) -> None:
         flagged = {NodeKey(member.kind, member.member_id) for member in alert.members}
         return elements(subgraph, flagged), note
 
-    @app.callback(
-        Output("alert-node", "children"), Input("alert-canvas", "tapNodeData"), prevent_initial_call=True
+    @desk.guard.callback(
+        Permission.VIEW,
+        Output("alert-node", "children"),
+        Input("alert-canvas", "tapNodeData"),
+        prevent_initial_call=True,
     )
     def show_node(data: dict[str, str] | None) -> Any:
         if not data:
@@ -107,7 +117,8 @@ def register(app: Dash, desk: Desk) -> None:
         except RingfenceError as error:
             return trouble(error)
 
-    @app.callback(
+    @desk.guard.callback(
+        Permission.VIEW,
         Output("alert-evidence", "children"),
         Input("alert-transactions", "selectedRows"),
         State("alert-id", "data"),

@@ -12,6 +12,7 @@ from dash import Dash, Input, Output, dcc, html, no_update
 
 from dashboard.desk import Desk, notice, trouble
 from dashboard.words import money, pattern, severity
+from fraud.access import Permission
 from fraud.alert import Severity
 from fraud.errors import RingfenceError
 from fraud.record_rows import AlertSummary
@@ -73,9 +74,12 @@ def register(app: Dash, desk: Desk) -> None:
             ]
         )
 
-    dash.register_page("queue", path="/", title="Alerts – Ringfence", layout=layout)
+    dash.register_page(
+        "queue", path="/", title="Alerts – Ringfence", layout=desk.guard.page(Permission.VIEW, layout)
+    )
 
-    @app.callback(
+    @desk.guard.callback(
+        Permission.VIEW,
         Output("queue-summary", "children"),
         Output("queue-grid", "rowData"),
         Input("queue-clock", "n_intervals"),
@@ -87,8 +91,11 @@ def register(app: Dash, desk: Desk) -> None:
             return trouble(error), no_update
         return _summary(alerts, desk.currency), [_row(alert) for alert in alerts]
 
-    @app.callback(
-        Output("shell-location", "pathname"), Input("queue-grid", "cellClicked"), prevent_initial_call=True
+    @desk.guard.callback(
+        Permission.VIEW,
+        Output("shell-location", "pathname"),
+        Input("queue-grid", "cellClicked"),
+        prevent_initial_call=True,
     )
     def open_alert(cell: dict[str, Any] | None) -> Any:
         return f"/alert/{quote(cell['rowId'], safe='')}" if cell else no_update
