@@ -46,6 +46,10 @@ COMMANDS: dict[str, Command] = {
     "graph": Command(
         "graph.graph_command:command", "Keep the graph store up to the record, thin it, and ask it"
     ),
+    "database": Command(
+        "fraud.database_command:command",
+        "Bring the tables of the record up to date, or look at their revision",
+    ),
     "services": Command("fraud.services.command:command", "Run a real Kafka and Neo4j on this machine"),
     "settings": Command("fraud.settings_command:command", "Show the settings in force, secrets masked"),
 }

@@ -15,14 +15,13 @@ from datetime import datetime
 from typing import Any, Self
 
 import msgspec
-from sqlalchemy import Connection, Engine, insert, select, text, update
+from sqlalchemy import Connection, Engine, update
 
 from fraud import record_tables as table
 from fraud.alert import Alert
 from fraud.database import insert_new, open_engine, portions, store_errors, upsert, writing
 from fraud.dead_letter import DeadLetter
 from fraud.decision import Decision
-from fraud.errors import StoreError
 from fraud.label import Label
 from fraud.receipt import ReceiptBatch
 from fraud.record_alerts import changed_rings, save_alerts, save_ring_events, save_rings
@@ -32,12 +31,10 @@ from fraud.record_reader import RecordReader
 from fraud.record_rows import SavedState
 from fraud.ring import Ring
 from fraud.run import Run
+from fraud.schema import open_schema
 from fraud.transaction import Transaction
 
 __all__ = ["Record", "Written"]
-
-OPENING_LOCK = 7_231_001
-"""PostgreSQL's advisory lock while tables are made: two that open a new record at once would collide."""
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -64,13 +61,12 @@ class Record(RecordReader):
     def open(cls, url: str) -> Self:
         """Open the record at a SQLAlchemy address, making its tables on first use.
 
-        Raises SettingsError for an address that can't be used, StoreError for a record of another schema
-        version.
+        Raises SettingsError for an address that can't be used, StoreError for a record of another revision.
         """
         record = cls(open_engine(url))
         try:
-            with store_errors("open"), record.engine.connect() as connection, writing(connection):
-                _prepare(connection)
+            with store_errors("open"), record.engine.connect() as connection:
+                open_schema(connection)
         except BaseException:
             record.close()
             raise
@@ -159,20 +155,6 @@ class Record(RecordReader):
     def _transaction(self) -> Iterator[Connection]:
         with self._turn, store_errors("write"), self.engine.connect() as connection, writing(connection):
             yield connection
-
-
-def _prepare(connection: Connection) -> None:
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": OPENING_LOCK})
-    table.metadata.create_all(connection)
-    found = connection.execute(select(table.schema_version.c.version)).scalar()
-    if found is None:
-        connection.execute(insert(table.schema_version).values(version=table.SCHEMA_VERSION))
-    elif found != table.SCHEMA_VERSION:
-        raise StoreError(
-            f"record: schema version {found}, this release reads {table.SCHEMA_VERSION}; "
-            "use the release that wrote it or begin a new record"
-        )
 
 
 def _label_rows(labels: Iterable[Label], stream: str, position: int | None) -> list[dict[str, Any]]:

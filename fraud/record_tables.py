@@ -1,5 +1,7 @@
 """The tables of the record, in SQL that SQLite and PostgreSQL share.
 
+A change of a table here needs a revision in ``fraud/migrations/versions`` and a line in ``fraud.schema``.
+
 Moments are whole microseconds since 1970-01-01 UTC, so that they compare, divide into days and keep their
 last digit on every database. Ordered words (outcome, severity) have their rank beside them where queries sort
 by it.
@@ -28,8 +30,8 @@ from sqlalchemy import (
 
 __all__ = [
     "DAY",
+    "ONLY_ON",
     "ROW_BITS",
-    "SCHEMA_VERSION",
     "Instant",
     "alert_outbox",
     "alerts",
@@ -47,15 +49,11 @@ __all__ = [
     "ring_members",
     "rings",
     "runs",
-    "schema_version",
     "since_epoch",
     "states",
     "streams",
     "transactions",
 ]
-
-SCHEMA_VERSION = 3
-"""Raised by every change of the tables below."""
 
 DAY = 86_400_000_000
 """Microseconds in a day."""
@@ -92,8 +90,6 @@ class Instant(TypeDecorator[datetime]):
         return None if value is None else EPOCH + timedelta(microseconds=value)
 
 
-schema_version = Table("schema_version", metadata, Column("version", Integer, primary_key=True))
-
 transactions = Table(
     "transactions",
     metadata,
@@ -118,7 +114,12 @@ PostgreSQL has a unique index on ``transaction_id``. On SQLite such an index of 
 that is written, so there ``fraud.record_known`` keeps ids single under the one write lock.
 """
 
-Index("transactions_by_id", transactions.c.transaction_id, unique=True).ddl_if(dialect="postgresql")
+ONLY_ON = "only_on"
+"""In the ``info`` of an index: the one dialect that has it, for those who compare tables (``ddl_if`` does not say)."""
+
+Index("transactions_by_id", transactions.c.transaction_id, unique=True, info={ONLY_ON: "postgresql"}).ddl_if(
+    dialect="postgresql"
+)
 
 batches = Table(
     "batches",

@@ -262,13 +262,6 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
         Record.open(f"sqlite:///{tmp_path}/r.sqlite3")
 
 
-def test_another_schema_version_is_refused(record_url: str, record: Record) -> None:
-    with record.engine.connect() as connection, writing(connection):
-        connection.execute(table.schema_version.update().values(version=99))
-    with pytest.raises(StoreError, match="schema version 99"):
-        Record.open(record_url)
-
-
 def test_a_lost_database_is_unavailable(tmp_path: Path) -> None:
     record = Record.open(f"sqlite:///{tmp_path}/record.sqlite3")
     with record.engine.connect() as connection, writing(connection):

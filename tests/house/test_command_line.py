@@ -44,6 +44,7 @@ COMMANDS = [
     "demo",
     "dashboard",
     "graph",
+    "database",
     "services",
     "settings",
     "version",
