@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from neo4j import Driver, ManagedTransaction
 
@@ -19,6 +19,7 @@ from fraud.errors import StoreError
 from fraud.record_rows import DecidedTransaction, Following
 from fraud.ring import NodeKind
 from graph.connection import GraphConnection, rows
+from graph.expansion import Choice, Wanted, choices, degrees, expanded
 from graph.portion import (
     Row,
     edge_rows,
@@ -140,6 +141,18 @@ class GraphStore(GraphConnection):
             return nodes_around(work, list(roles), hops=1, fan_out=fan_out, limit=limit, roles=roles)
 
         return self.read(ask)
+
+    def choices(self, key: NodeKey) -> list[Choice]:
+        """What there is to follow at a node, by the kind of the other end; counts stop where a hub begins."""
+        return self.read(lambda work: choices(work, key))
+
+    def expand(self, key: NodeKey, wanted: Wanted, shown: Collection[NodeKey] = ()) -> Subgraph:
+        """Neighbours of a node beyond those ``shown``, and their relationships with all of them."""
+        return self.read(lambda work: expanded(work, key, wanted, shown))
+
+    def degrees(self, keys: Sequence[NodeKey], most: int = 50) -> dict[NodeKey, int]:
+        """How many relationships nodes have, counted up to ``most`` each."""
+        return self.read(lambda work: degrees(work, keys, most))
 
     def totals(self) -> dict[str, tuple[int, int, float]]:
         """By relationship type: how many relationships, the transactions they stand for, and their amount."""

@@ -13,7 +13,18 @@ from graph.connection import rows
 from graph.portion import from_micros
 from graph.subgraph import GraphEdge, GraphNode, NodeKey, Subgraph
 
-__all__ = ["nodes_around", "nodes_of", "ring_members", "ring_with_ties"]
+__all__ = [
+    "KINDS",
+    "Edges",
+    "add_edge",
+    "among",
+    "by_kind",
+    "nodes_around",
+    "nodes_of",
+    "relationships",
+    "ring_members",
+    "ring_with_ties",
+]
 
 KINDS = {
     "Account": NodeKind.ACCOUNT,
@@ -50,7 +61,7 @@ def nodes_around(
     for _ in range(hops):
         if not frontier:
             break
-        found, full = _step(work, frontier, follow)
+        found, full = relationships(work, frontier, follow)
         edges |= found
         cut |= full
         reached = dict.fromkeys(key for edge in found for key in edge[:2])
@@ -61,7 +72,7 @@ def nodes_around(
         follow = min(fan_out, max(2 * (limit - len(seen)) // max(len(frontier), 1), LEAST_FOLLOWED))
     nodes = nodes_of(work, list(seen), roles)
     known = {node.key for node in nodes}
-    return Subgraph(tuple(nodes), _among(edges, known), frozenset(cut & known))
+    return Subgraph(tuple(nodes), among(edges, known), frozenset(cut & known))
 
 
 def ring_members(work: ManagedTransaction, ring_id: str, limit: int) -> dict[NodeKey, str]:
@@ -75,22 +86,22 @@ def ring_with_ties(work: ManagedTransaction, ring_id: str, limit: int) -> Subgra
     roles = ring_members(work, ring_id, limit)
     if not roles:
         return Subgraph((), ())
-    by_kind = _by_kind(roles)
+    of_kinds = by_kind(roles)
     members = [key.node_id for key in roles]
     hubs = []
     edges: Edges = {}
-    found = rows(work, "ring_ties", payers=by_kind["accounts"], members=members, most=MOST_LOOKED_THROUGH)
+    found = rows(work, "ring_ties", payers=of_kinds["accounts"], members=members, most=MOST_LOOKED_THROUGH)
     for row in found:
         if row["seen"] == MOST_LOOKED_THROUGH:
             hubs.append(row["account"])
             continue
         source = NodeKey(NodeKind.ACCOUNT, row["account"])
         for labels, node_id, *values in row["ties"]:
-            _add(edges, source, NodeKey(_kind(labels), node_id), values)
-    for row in rows(work, "ties_of_hubs", payers=hubs, **by_kind) if hubs else ():
+            add_edge(edges, source, NodeKey(_kind(labels), node_id), values)
+    for row in rows(work, "ties_of_hubs", payers=hubs, **of_kinds) if hubs else ():
         for account, node_id, *values in row["found"]:
-            _add(edges, NodeKey(NodeKind.ACCOUNT, account), NodeKey(KINDS[row["label"]], node_id), values)
-    return Subgraph(tuple(nodes_of(work, list(roles), roles)), _among(edges, roles))
+            add_edge(edges, NodeKey(NodeKind.ACCOUNT, account), NodeKey(KINDS[row["label"]], node_id), values)
+    return Subgraph(tuple(nodes_of(work, list(roles), roles)), among(edges, roles))
 
 
 def _kind(labels: Iterable[str]) -> NodeKind:
@@ -98,7 +109,7 @@ def _kind(labels: Iterable[str]) -> NodeKind:
     return next(KINDS[label] for label in labels if label in KINDS)
 
 
-def _by_kind(keys: Iterable[NodeKey]) -> dict[str, list[str]]:
+def by_kind(keys: Iterable[NodeKey]) -> dict[str, list[str]]:
     """Ids by the parameters of the queries that take nodes of all kinds."""
     found: dict[str, list[str]] = {f"{kind.value}s": [] for kind in NodeKind}
     for key in keys:
@@ -106,17 +117,19 @@ def _by_kind(keys: Iterable[NodeKey]) -> dict[str, list[str]]:
     return found
 
 
-def _step(work: ManagedTransaction, frontier: Sequence[NodeKey], fan_out: int) -> tuple[Edges, set[NodeKey]]:
-    """Relationships of the nodes, and which nodes have at least ``fan_out``."""
+def relationships(
+    work: ManagedTransaction, frontier: Iterable[NodeKey], fan_out: int
+) -> tuple[Edges, set[NodeKey]]:
+    """Up to ``fan_out`` relationships of each of the nodes, and which nodes have as many."""
     edges: Edges = {}
     full: set[NodeKey] = set()
-    for row in rows(work, "neighbours", fan_out=fan_out, **_by_kind(frontier)):
+    for row in rows(work, "neighbours", fan_out=fan_out, **by_kind(frontier)):
         kind = KINDS[row["label"]]
         for node_id, ties in row["found"]:
             key = NodeKey(kind, node_id)
             for is_source, labels, other_id, *values in ties:
                 other = NodeKey(_kind(labels), other_id)
-                _add(edges, *((key, other) if is_source else (other, key)), values)
+                add_edge(edges, *((key, other) if is_source else (other, key)), values)
             if len(ties) >= fan_out:
                 full.add(key)
     return edges, full
@@ -128,7 +141,7 @@ def nodes_of(
     """What is known of nodes, in the order given; unknown ones are left out."""
     roles = roles or {}
     found: dict[NodeKey, GraphNode] = {}
-    for row in rows(work, "nodes", **_by_kind(keys)):
+    for row in rows(work, "nodes", **by_kind(keys)):
         for node_id, transactions, held, worst, first, last, rings in row["found"]:
             key = NodeKey(KINDS[row["label"]], node_id)
             found[key] = GraphNode(
@@ -144,11 +157,11 @@ def nodes_of(
     return [found[key] for key in keys if key in found]
 
 
-def _among(edges: Edges, known: Collection[NodeKey]) -> tuple[GraphEdge, ...]:
+def among(edges: Edges, known: Collection[NodeKey]) -> tuple[GraphEdge, ...]:
     return tuple(edge for edge in edges.values() if edge.source in known and edge.target in known)
 
 
-def _add(edges: Edges, source: NodeKey, target: NodeKey, values: Sequence[Any]) -> None:
+def add_edge(edges: Edges, source: NodeKey, target: NodeKey, values: Sequence[Any]) -> None:
     type_, count, amount, first, last = values
     began, ended = from_micros(first), from_micros(last)
     if began is None or ended is None:
