@@ -30,6 +30,7 @@ from pydantic_settings import SettingsError as UnreadableValue
 from fraud.errors import SettingsError
 
 __all__ = [
+    "AlertSettings",
     "ApiSettings",
     "ArcadeSettings",
     "CapacitySettings",
@@ -190,6 +191,15 @@ class DashboardSettings(_Group):
     port: Port = 8050
 
 
+class AlertSettings(_Group):
+    """Alerts that reach people."""
+
+    file: Path | None = None
+    """The alerts file (TOML): channels, contacts, routes. None: every alert goes to the alert outbox folder."""
+    base_url: str = Field(default="http://127.0.0.1:8050", pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$")
+    """Where people reach the pages; messages link to the case there."""
+
+
 class ApiSettings(_Group):
     """The HTTP interface: where it listens, how it comes by decisions, and what it lets in."""
 
@@ -281,6 +291,7 @@ class Settings(BaseSettings):
     capacity: CapacitySettings = CapacitySettings()
     dashboard: DashboardSettings = DashboardSettings()
     api: ApiSettings = ApiSettings()
+    alerts: AlertSettings = AlertSettings()
     services: ServicesSettings = ServicesSettings()
 
     @field_validator("home", "alert_outbox", "kernel_cache")

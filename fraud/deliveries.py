@@ -1,0 +1,67 @@
+"""What became of the alerts' messages: reads for the case page and the command, and what people do to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Engine, func, select, update
+
+from fraud.database import store_errors, writing
+from fraud.delivery import Delivery, DeliveryState
+from fraud.delivery_tables import deliveries as table
+
+__all__ = ["Deliveries"]
+
+RETRIED = (DeliveryState.FAILED, DeliveryState.UNCERTAIN)
+
+
+class Deliveries:
+    """Access to the deliveries of a record; safe to share between threads."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def deliveries_of(self, alert_id: str) -> list[Delivery]:
+        """All deliveries of an alert, oldest first."""
+        order = (table.c.created_at, table.c.version, table.c.key)
+        return self._read(table.c.alert_id == alert_id, order)
+
+    def newest(self, state: DeliveryState | None = None, limit: int = 50) -> list[Delivery]:
+        """The deliveries that changed last, in one state or in all, the last one first."""
+        condition = table.c.state == state.value if state else None
+        return self._read(condition, (table.c.updated_at.desc(), table.c.key), limit)
+
+    def counts(self) -> dict[tuple[str, DeliveryState], int]:
+        """How many deliveries there are, by channel and state."""
+        query = select(table.c.channel, table.c.state, func.count().label("number"))
+        with store_errors("read"), self._engine.connect() as connection:
+            rows = connection.execute(query.group_by(table.c.channel, table.c.state)).all()
+        return {(row.channel, DeliveryState(row.state)): row.number for row in rows}
+
+    def retry(self, *, channel: str | None = None, alert_id: str | None = None) -> int:
+        """Put failed and uncertain deliveries in their turn again, all or some; returns how many there were."""
+        condition = table.c.state.in_([state.value for state in RETRIED])
+        if channel is not None:
+            condition &= table.c.channel == channel
+        if alert_id is not None:
+            condition &= table.c.alert_id == alert_id
+        now = datetime.now(UTC)
+        again = update(table).where(condition)
+        again = again.values(
+            state=DeliveryState.WAITING.value, attempts=0, next_try_at=now, updated_at=now, claimed_by=None
+        )
+        with store_errors("write"), self._engine.connect() as connection, writing(connection):
+            return connection.execute(again).rowcount
+
+    def _read(
+        self, condition: ColumnElement[bool] | None, order: Sequence[Any], limit: int | None = None
+    ) -> list[Delivery]:
+        columns = [table.c[name] for name in Delivery.__struct_fields__]
+        query = select(*columns).order_by(*order).limit(limit)
+        if condition is not None:
+            query = query.where(condition)
+        with store_errors("read"), self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        return [Delivery(**{**row._mapping, "state": DeliveryState(row.state)}) for row in rows]
