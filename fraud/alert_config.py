@@ -127,7 +127,8 @@ class AlertConfig(_Part):
                     yield f"routes {route.name}: channel {name} reaches nobody; no contact of it has a {address}"
 
     def _zones(self) -> Iterator[str | None]:
-        for quiet in [self.quiet, *(one.quiet for one in (*self.contacts.values(), *self.routes))]:
+        quiets = [self.quiet, *(one.quiet for one in self.contacts.values())]
+        for quiet in [*quiets, *(one.quiet for one in self.routes)]:
             yield quiet.time_zone if quiet else None
         yield from (route.time_zone for route in self.routes)
 

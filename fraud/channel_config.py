@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -47,7 +48,7 @@ def _is_variable(name: str) -> str:
 
 
 def _is_hours(text: str) -> str:
-    Hours.parse(text, UTC)
+    Hours.parse(text, ZoneInfo("UTC"))
     return text
 
 

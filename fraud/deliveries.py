@@ -42,7 +42,7 @@ class Deliveries:
 
     def retry(self, *, channel: str | None = None, alert_id: str | None = None) -> int:
         """Put failed and uncertain deliveries in their turn again, all or some; returns how many there were."""
-        condition = table.c.state.in_([state.value for state in RETRIED])
+        condition: ColumnElement[bool] = table.c.state.in_([state.value for state in RETRIED])
         if channel is not None:
             condition &= table.c.channel == channel
         if alert_id is not None:

@@ -26,6 +26,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    text,
 )
 
 __all__ = [
@@ -322,9 +323,18 @@ alert_outbox = Table(
     Column("version", Integer, nullable=False),
     Column("body", Text, nullable=False),
     Column("sent_at", Instant),
+    Column("routed_at", Instant),
     Index("alert_outbox_by_sending", "sent_at", "alert_id"),
+    Index(
+        "alert_outbox_by_routing",
+        "alert_id",
+        "version",
+        sqlite_where=text("routed_at IS NULL"),
+        postgresql_where=text("routed_at IS NULL"),
+    ),
 )
-"""Every state of every alert once, waiting to be sent until ``sent_at`` is set."""
+"""Every state of every alert once: waiting for the outbox folder until ``sent_at`` is set and, apart from that, for
+the routes of the alerts file until ``routed_at`` is."""
 
 dead_letters = Table(
     "dead_letters",

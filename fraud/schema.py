@@ -18,6 +18,7 @@ from sqlalchemy import (
     text,
 )
 
+from fraud import delivery_tables as _delivery_tables  # noqa: F401 - its tables join the metadata
 from fraud import record_tables
 from fraud.database import writing
 from fraud.errors import StoreError
@@ -33,7 +34,7 @@ __all__ = [
     "stamp",
 ]
 
-REVISIONS = ("0001_record",)
+REVISIONS = ("0001_record", "0003_deliveries")
 """Every revision that there has been, the oldest first: one script each in ``fraud/migrations/versions``."""
 
 HEAD = REVISIONS[-1]
