@@ -24,6 +24,7 @@ from graph.motif_layout import (
     FoundArrays,
     MotifArrays,
 )
+from graph.nodes import LENT
 from graph.reserve import reserve
 
 __all__ = ["LATENESS", "SHORT_WINDOW", "WINDOW", "MotifState"]
@@ -63,7 +64,7 @@ class MotifState:
         self.arrays = MotifArrays(
             transfers=reserve(ring, TRANSFER),
             parties=reserve(parties, PARTY),
-            numbers=reserve(capacity, np.int32),
+            numbers=reserve(capacity + LENT, np.int32),
             free=reserve(parties, np.int32),
             census=census,
             spans=np.array([window, short, lateness], dtype=np.int64),

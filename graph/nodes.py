@@ -10,9 +10,12 @@ from graph.layout import NODE
 from graph.name_layout import NAME_BYTES, WORDS, pack_names
 from graph.reserve import reserve
 
-__all__ = ["NAME_BYTES", "NodeIndex", "pack_names"]
+__all__ = ["LENT", "NAME_BYTES", "NodeIndex", "pack_names"]
 
 TABLE_AT_FIRST = 1 << 10
+
+LENT = 4
+"""Numbers beyond the capacity, for the ends of one transaction that is looked at while the graph is full."""
 
 
 class NodeIndex:
@@ -23,8 +26,10 @@ class NodeIndex:
     """
 
     def __init__(self, capacity: int) -> None:
-        self.nodes: NDArray[np.void] = reserve(capacity, NODE, large_pages=True)
-        self.names: NDArray[np.uint64] = reserve(WORDS * capacity, np.uint64).reshape(-1, WORDS)
+        self.room: NDArray[np.void] = reserve(capacity + LENT, NODE, large_pages=True)
+        """Records by number, those of newcomers that are looked at and not kept included."""
+        self.nodes = self.room[:capacity]
+        self.names: NDArray[np.uint64] = reserve(WORDS * (capacity + LENT), np.uint64).reshape(-1, WORDS)
         places = max(1 << (2 * capacity - 1).bit_length(), TABLE_AT_FIRST)
         self.table: NDArray[np.int32] = reserve(places, np.int32)
         self.free: NDArray[np.int32] = reserve(capacity, np.int32)

@@ -21,6 +21,7 @@ from graph.motifs import MotifState
 from graph.nodes import NAME_BYTES, NodeIndex, pack_names
 from graph.observation import FANOUT, MESSAGE_WIDTH, Observation
 from graph.pairs import PairTable
+from graph.preview import look_at
 
 __all__ = ["OnlineGraph"]
 
@@ -96,11 +97,23 @@ class OnlineGraph:
                 rows[start:stop], written, self.nodes, self.pairs.places, self.pairs.segments, self.counters,
                 self.population, out["features"], out["ends"], out["self_message"], out["slot_message"],
                 out["slot_hop2"], out["slot_hop2_count"], out["slot_age"], out["slot_count"], out["slot_serial"],
-                self.index.names, self.motifs.arrays, found.written,
+                self.index.names, self.motifs.arrays, found.written, True,
             )  # fmt: skip
             found.name(self.motifs.arrays.parties)
             start = stop
         return Observation(**out, first_event=first_event, found=found.patterns())
+
+    def preview(self, events: Events, *, neighbourhoods: bool = True) -> Observation:
+        """What ``observe`` would say of each transaction if it came now, alone; the state stays as it is.
+
+        ``events`` hold no labels. Each is described at its own time, which may lie in the past: from all that is known
+        by now, that it has happened already included. Nothing is forgotten to make way for it, whatever its day.
+        """
+        n = len(events)
+        found = FoundNames(self.motifs.room_for_found(n if neighbourhoods else 0))
+        out = _empty(n, neighbourhoods)
+        look_at(self.index, self.pairs, self.motifs, self.counters, self.population, events, out, found)
+        return Observation(**out, first_event=self.transactions_seen, found=found.patterns())
 
     def _make_way(self, time: int) -> None:
         """Forget what is due before an event that opens a new day, or else what memory has no more room for."""

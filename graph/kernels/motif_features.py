@@ -58,9 +58,13 @@ ROUNDING = 1e-9
 
 @kernel
 def write_motifs(
-    event: Any, nodes: Any, names: Any, motifs: Any, scratch: Any, found: Any, row: int, out: Any
+    event: Any, nodes: Any, names: Any, motifs: Any, scratch: Any, found: Any, row: int, keep: bool, out: Any
 ) -> None:
-    """Take in one transaction and fill its motif columns ``out`` [MOTIF_WIDTH]; tell of its patterns in ``found``."""
+    """Take in one transaction and fill its motif columns ``out`` [MOTIF_WIDTH]; tell of its patterns in ``found``.
+
+    Where it is not to be kept, its patterns leave nothing with the accounts in them, and ``graph.kernels.preview``
+    takes the transfer itself back.
+    """
     for j in range(MOTIF_WIDTH):
         out[j] = np.nan
     if len(found.spans) > 0:
@@ -73,7 +77,7 @@ def write_motifs(
     if payee >= 0:
         _write_past(parties[payee], event.time, out, EDGE_WIDTH + 4)
     if event.is_transfer == 1:
-        _take_in(event, nodes, names, motifs, scratch, found, out)
+        _take_in(event, nodes, names, motifs, scratch, found, keep, out)
     if len(found.spans) > 0:
         found.spans[row, 1] = found.counts[0]
 
@@ -87,7 +91,9 @@ def _write_past(party: Any, time: int, out: Any, j: int) -> None:
 
 
 @kernel
-def _take_in(event: Any, nodes: Any, names: Any, motifs: Any, scratch: Any, found: Any, out: Any) -> None:
+def _take_in(
+    event: Any, nodes: Any, names: Any, motifs: Any, scratch: Any, found: Any, keep: bool, out: Any
+) -> None:
     census = motifs.census
     if event.ends[0] == nodes[event.ends[1]].twin - 1:
         return
@@ -117,7 +123,8 @@ def _take_in(event: Any, nodes: Any, names: Any, motifs: Any, scratch: Any, foun
         across, parted = _handed_out(scratch, held)
     if len(found.spans) > 0:
         write_found(motifs, scratch, found, serial, cycles, held, width, best, across, parted)
-    _remember(motifs, scratch, serial, cycles, width, best)
+    if keep:
+        _remember(motifs, scratch, serial, cycles, width, best)
 
 
 @kernel

@@ -157,15 +157,21 @@ def _read_row(
         size = np.int64(sizes[ENDS * row + end])
         if size == 0:
             continue
-        kind = ACCOUNT if end == 0 else DEVICE if end == 2 else IP
-        if end == 1:
-            kind = PAYEE if transfer else MERCHANT
+        kind = kind_of_end(end, transfer)
         i = ENDS * (row % AHEAD) + end
         read_name(text, at, size, kind, ahead[i])
         mixed[i] = hash_name(ahead[i])
         prefetch(table, np.int64(mixed[i] & np.uint64(census[2] - 1)), 0)
         at += size
     return at
+
+
+@kernel
+def kind_of_end(end: int, transfer: int) -> int:
+    """Kind of the node at an end of a transaction."""
+    if end == 1:
+        return PAYEE if transfer else MERCHANT
+    return ACCOUNT if end == 0 else DEVICE if end == 2 else IP
 
 
 @kernel
@@ -188,16 +194,22 @@ def _add(name: Any, mixed: int, nodes: Any, names: Any, table: Any, free: Any, c
     else:
         number = census[0]
         census[0] += 1
+    table[find_name(names, table, census, name, mixed)] = number + 1
+    add_record(name, number, nodes, names, table, census)
+    return number
+
+
+@kernel
+def add_record(name: Any, number: int, nodes: Any, names: Any, table: Any, census: Any) -> None:
+    """Make the record of a newcomer, whose place in the table is another's task."""
     for w in range(WORDS):
         names[number, w] = name[w]
-    table[find_name(names, table, census, name, mixed)] = number + 1
     kind = np.int64(name[3] >> KIND_SHIFT)
     node = nodes[number]
     node.kind = kind
     node.hash = _crc32(name)
     if kind in (ACCOUNT, PAYEE):
         _link_twin(name, number, nodes, names, table, census)
-    return number
 
 
 @kernel

@@ -91,12 +91,14 @@ def observe_rows(
     names: Any,
     motifs: Any,
     found: Any,
+    keep: bool,
 ) -> int:
     """Walk the events in order; the n-th transaction fills row ``row`` + n of the outputs. Returns the next row.
 
     ``counters``: [transactions so far, pairs held]; ``population``: [transactions, mean capped amount]. The slot
     arrays may have zero rows: then only ages and serials, the compact form for training, are written. ``motifs``
-    and ``found`` as in ``graph.motif_layout``.
+    and ``found`` as in ``graph.motif_layout``. Without ``keep`` no transaction is inserted; what its motifs leave
+    behind is then for ``graph.kernels.preview`` to take back.
     """
     events, nodes, pairs, segments = borrow(events), borrow(nodes), borrow(pairs), borrow(segments)
     counters, population = borrow(counters), borrow(population)
@@ -134,7 +136,9 @@ def observe_rows(
         log_amount = math.log1p(event.amount)
         places = _places(pairs, segments, event)
         _describe(event, log_amount, nodes, pairs, population[1], places, now, left, window, features[row])
-        write_motifs(event, nodes, names, motifs, scratch_motifs, found, row, features[row, first_motif:])
+        write_motifs(
+            event, nodes, names, motifs, scratch_motifs, found, row, keep, features[row, first_motif:]
+        )
         _gather(event, log_amount, nodes, pairs, places[0], features[row], self_message[row])
         for role in range(4):
             ends[row, role] = event.ends[role]
@@ -152,19 +156,20 @@ def observe_rows(
                 clear_messages(
                     held, slot_message[row, role], slot_hop2[row, role], slot_hop2_count[row, role]
                 )
-        _insert(
-            event,
-            log_amount,
-            nodes,
-            pairs,
-            segments,
-            counters,
-            population,
-            now,
-            left,
-            self_message[row],
-            scratch,
-        )
+        if keep:
+            _insert(
+                event,
+                log_amount,
+                nodes,
+                pairs,
+                segments,
+                counters,
+                population,
+                now,
+                left,
+                self_message[row],
+                scratch,
+            )
         row += 1
     owner[0] = scratch_owner.members[0] = 0  # named last, and so alive until here
     return row
