@@ -46,6 +46,9 @@ COMMANDS: dict[str, Command] = {
     "graph": Command(
         "graph.graph_command:command", "Keep the graph store up to the record, thin it, and ask it"
     ),
+    "audit-trail": Command(
+        "fraud.audit_trail_command:command", "Verify, list or export the chain of what people did"
+    ),
     "database": Command(
         "fraud.database_command:command",
         "Bring the tables of the record up to date, or look at their revision",

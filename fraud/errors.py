@@ -10,7 +10,7 @@ RingfenceError
 │   └── StoreUnavailable  the store cannot be reached now; the same call may succeed later
 ├── Forbidden             a person whose role does not permit an act
 ├── ServiceError          a local service (embedded graph, broker) did not start or stopped
-└── AuditFailed           the record does not hold what the ledger gives
+└── AuditFailed           the record does not hold what the ledger gives, or the audit trail was altered
 """
 
 from __future__ import annotations
@@ -84,4 +84,4 @@ class ServiceError(RingfenceError):
 
 
 class AuditFailed(RingfenceError):
-    """The record does not hold what a replay of the ledger gives."""
+    """The record does not hold what a replay of the ledger gives, or the audit trail does not hold."""

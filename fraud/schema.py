@@ -18,8 +18,7 @@ from sqlalchemy import (
     text,
 )
 
-from fraud import delivery_tables as _delivery_tables  # noqa: F401 - its tables join the metadata
-from fraud import record_tables
+from fraud import audit_tables, delivery_tables, record_tables
 from fraud.database import writing
 from fraud.errors import StoreError
 
@@ -29,12 +28,13 @@ __all__ = [
     "found_revision",
     "has_tables",
     "lock_schema",
+    "make_tables",
     "metadata",
     "open_schema",
     "stamp",
 ]
 
-REVISIONS = ("0001_record", "0003_deliveries")
+REVISIONS = ("0001_record", "0002_cases", "0003_deliveries")
 """Every revision that there has been, the oldest first: one script each in ``fraud/migrations/versions``."""
 
 HEAD = REVISIONS[-1]
@@ -45,8 +45,11 @@ REMEDY = "stop what uses it and run `python -m fraud database upgrade`"
 SCHEMA_LOCK = 7_231_001
 """PostgreSQL's advisory lock while tables are made: two that open a new record at once would collide."""
 
+TABLES = (record_tables, audit_tables, delivery_tables)
+"""The files that describe tables: imported, their tables are in ``metadata``. Name yours here."""
+
 metadata = record_tables.metadata
-"""All tables of the record, whichever file describes them: each is imported here."""
+"""All tables of the record."""
 
 stamps = Table(
     "alembic_version",

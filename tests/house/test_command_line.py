@@ -44,6 +44,7 @@ COMMANDS = [
     "demo",
     "dashboard",
     "graph",
+    "audit-trail",
     "database",
     "services",
     "settings",

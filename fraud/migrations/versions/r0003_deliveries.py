@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0003_deliveries"
-down_revision = "0001_record"
+down_revision = "0002_cases"
 
 Instant = sa.BigInteger
 """Microseconds since 1970-01-01 UTC."""
