@@ -34,6 +34,7 @@ __all__ = [
     "ONLY_ON",
     "ROW_BITS",
     "Instant",
+    "Number",
     "alert_outbox",
     "alerts",
     "batches",
