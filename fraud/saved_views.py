@@ -57,7 +57,7 @@ class SavedViews:
         with store_errors("write"), self._engine.connect() as connection, writing(connection):
             mine = (saved_views.c.owner == owner.name) & (saved_views.c.page == page)
             others = select(func.count()).where(mine, saved_views.c.name != view.name)
-            if connection.scalar(others) >= MOST_VIEWS:
+            if (connection.scalar(others) or 0) >= MOST_VIEWS:
                 raise InputError(f"name: there are {MOST_VIEWS} views already; remove one first")
             statement = upsert(connection, saved_views)
             changed = {"query": statement.excluded.query, "made_at": statement.excluded.made_at}

@@ -88,6 +88,11 @@ class TrendRollup:
     def __init__(self, record: RecordReader) -> None:
         self._record = record
 
+    def is_behind(self) -> bool:
+        """Whether there is anything to add."""
+        reached = self._reached()
+        return any(newest > reached.get(stream, 0) for stream, newest in self._record.streams().items())
+
     def catch_up(self, seconds: float = 1.0) -> int:
         """Add what is new for about ``seconds``; returns the transactions that are still to be added."""
         until = time.monotonic() + seconds

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, Integer, Select, Table, case, cast, func, select, type_coerce
+from sqlalchemy import BigInteger, Executable, Integer, Select, Table, case, cast, func, select, type_coerce
 
 from fraud.database import store_errors
 from fraud.decision import Outcome
@@ -217,7 +217,7 @@ class Trends:
             query = query.where(fraud.channel == span.channel)
         return query.group_by(key, *more)
 
-    def _rows(self, query: Select[Any]) -> Sequence[Any]:
+    def _rows(self, query: Executable) -> Sequence[Any]:
         with store_errors("read"), self._record.engine.connect() as connection:
             return connection.execute(query).all()
 

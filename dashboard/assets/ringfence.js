@@ -21,6 +21,19 @@
       pickStyle: function (_changed, styles) {
         return styles[scheme()];
       },
+      // Filters, then their names: they stand in the address, so that it can be kept and sent on; nothing is reloaded.
+      keepFilters: function (...values) {
+        const names = values.pop();
+        const query = new URLSearchParams(window.location.search);
+        names.forEach((name, i) => {
+          const value = values[i];
+          if (value === null || value === undefined || value === "" || value === "*") query.delete(name);
+          else query.set(name, value);
+        });
+        const text = query.toString();
+        window.history.replaceState(window.history.state, "", window.location.pathname + (text ? "?" + text : ""));
+        return "";
+      },
     },
   });
 })();
