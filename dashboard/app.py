@@ -15,7 +15,7 @@ from flask import Response, jsonify
 
 from dashboard.desk import Desk
 from dashboard.guard import Guard
-from dashboard.pages import alert, queue
+from dashboard.pages import alert, queue, trends
 from dashboard.safety import check_host, is_loopback, secure
 from dashboard.shell import frame
 from fraud.access import Person, Role
@@ -54,7 +54,7 @@ def create_app(
     )
     guard = Guard(app, lambda: OPERATOR)
     desk = Desk(record, graph_store, currency, guard)
-    for page in (queue, alert):
+    for page in (queue, alert, trends):
         page.register(app, desk)
     app.layout = frame()
     guard.open_route("/healthz", lambda: _health(desk))

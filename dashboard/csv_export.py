@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from flask import Response
-from fraud.audit_trail import append
 
 from dashboard.desk import Desk
+from fraud.audit_trail import append
 from fraud.database import store_errors, writing
 
 __all__ = ["csv_answer", "safe_cell"]

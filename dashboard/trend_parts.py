@@ -17,7 +17,7 @@ __all__ = ["TABLES", "query_of", "table_rows", "trend_cards"]
 
 MERCHANTS_SHOWN = 20
 MERCHANTS_KEPT = 1_000
-PLOT_CONFIG = {"displayModeBar": False, "responsive": True}
+PLOT_CONFIG: Any = {"displayModeBar": False, "responsive": True}
 
 TABLES: dict[str, tuple[str, ...]] = {
     "days": (
@@ -207,7 +207,7 @@ def _merchants_card(merchants: Sequence[MerchantTrend], span: Span, currency: st
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> Any:
     """A table whose first column is text and whose others are numbers."""
-    side = [None, *({"textAlign": "right"} for _ in head[1:])]
+    side = [{"textAlign": "left"}, *({"textAlign": "right"} for _ in head[1:])]
     table = dmc.Table(
         [
             html.Thead(html.Tr([html.Th(name, style=style) for name, style in zip(head, side, strict=True)])),

@@ -15,6 +15,8 @@ INK = "#495057"
 LINE = "rgba(134, 142, 150, .35)"
 APPROVED, REVIEWED, BLOCKED = "#4c6ef5", "#e8890c", "#e03131"
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+DAYS_NAMED = 14
+"""With more days the axis names only some of them."""
 FEWEST = 20
 """Transactions in an hour of the week below which its share of frauds says nothing."""
 
@@ -38,12 +40,14 @@ def decisions_figure(days: Sequence[DayTrend]) -> dict[str, Any]:
             },
         ],
         barmode="stack",
+        xaxis=_dates(days),
         yaxis={**_axis("Reviewed, blocked"), "rangemode": "tozero"},
         yaxis2={
             **_axis("All transactions"),
             "overlaying": "y",
             "side": "right",
             "rangemode": "tozero",
+            "tickformat": ",d",
             "showgrid": False,
         },
     )
@@ -58,6 +62,7 @@ def fraud_figure(days: Sequence[DayTrend]) -> dict[str, Any]:
             _bars(at, [day.frauds - day.caught for day in days], "Approved", BLOCKED, pattern_shape="/"),
         ],
         barmode="stack",
+        xaxis=_dates(days),
         yaxis={**_axis("Known frauds"), "rangemode": "tozero"},
     )
 
@@ -170,8 +175,13 @@ def _place_words(place: PlaceTrend) -> str:
 def _bars(x: Sequence[Any], y: Sequence[Any], name: str, colour: str, **more: Any) -> dict[str, Any]:
     marker: dict[str, Any] = {"color": colour}
     if shape := more.pop("pattern_shape", None):
-        marker["pattern"] = {"shape": shape, "fgcolor": "#ffffff", "fgopacity": 0.7, "size": 6}
+        marker["pattern"] = {"shape": shape, "fgcolor": "#ffffff", "fillmode": "overlay", "size": 6}
     return {"type": "bar", "name": name, "x": list(x), "y": list(y), "marker": marker, **more}
+
+
+def _dates(days: Sequence[DayTrend]) -> dict[str, Any]:
+    every: dict[str, Any] = {"dtick": 86_400_000} if len(days) <= DAYS_NAMED else {}
+    return {"type": "date", "tickformat": "%d %b", "gridcolor": LINE, "automargin": True, **every}
 
 
 def _axis(title: str) -> dict[str, Any]:
