@@ -15,7 +15,7 @@ from flask import Response, jsonify
 
 from dashboard.desk import Desk
 from dashboard.guard import Guard
-from dashboard.pages import alert, queue, trends
+from dashboard.pages import alert, queue, search, trends
 from dashboard.safety import check_host, is_loopback, secure
 from dashboard.shell import frame
 from fraud.access import Person, Role
@@ -23,6 +23,7 @@ from fraud.errors import RingfenceError, ServiceError, StoreError
 from fraud.record import Record
 from fraud.record_reader import RecordReader
 from fraud.settings import Settings
+from fraud.tokens import Tokeniser
 from graph.kept import Kept
 from graph.opening import open_graph_store
 from graph.store import GraphStore
@@ -40,7 +41,12 @@ OPERATOR = Person("operator", "Operator", Role.ADMIN)
 
 
 def create_app(
-    record: RecordReader, graph_store: GraphStore | None, *, currency: str = "USD", only_loopback: bool = True
+    record: RecordReader,
+    graph_store: GraphStore | None,
+    *,
+    currency: str = "USD",
+    only_loopback: bool = True,
+    tokeniser: Tokeniser | None = None,
 ) -> Dash:
     """The app over a record and a graph store; without the latter the pages draw what the record knows."""
     app = Dash(
@@ -53,8 +59,8 @@ def create_app(
         serve_locally=True,
     )
     guard = Guard(app, lambda: OPERATOR)
-    desk = Desk(record, graph_store, currency, guard)
-    for page in (queue, alert, trends):
+    desk = Desk(record, graph_store, currency, guard, tokeniser)
+    for page in (queue, alert, search, trends):
         page.register(app, desk)
     app.layout = frame()
     guard.open_route("/healthz", lambda: _health(desk))
@@ -71,7 +77,13 @@ def serve(settings: Settings, *, host: str | None = None, port: int | None = Non
         record = Record.open(settings.database_url.get_secret_value())
         stack.callback(record.close)
         graph_store = _open_graph(settings, record, stack)
-        app = create_app(record, graph_store, currency=settings.currency, only_loopback=is_loopback(host))
+        app = create_app(
+            record,
+            graph_store,
+            currency=settings.currency,
+            only_loopback=is_loopback(host),
+            tokeniser=Tokeniser.from_settings(settings),
+        )
         # A browser asks for more files at once than there are threads; that a few wait is no news.
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         listener = stack.enter_context(_listen(host, port))

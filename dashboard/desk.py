@@ -11,6 +11,7 @@ import dash_mantine_components as dmc
 from dashboard.guard import Guard
 from fraud.errors import RingfenceError
 from fraud.record_reader import RecordReader
+from fraud.tokens import Tokeniser
 from graph.store import GraphStore
 
 __all__ = ["Desk", "notice", "trouble"]
@@ -26,6 +27,8 @@ class Desk:
     graph: GraphStore | None
     currency: str
     guard: Guard
+    tokeniser: Tokeniser | None = None
+    """Turns identifiers that people type into tokens; None: it cannot be done here."""
 
 
 def notice(title: str, text: str, *, colour: str = "gray") -> Any:

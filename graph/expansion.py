@@ -84,7 +84,9 @@ def expanded(
         return Subgraph((), ())
     known = {key, *neighbours, *shown}
     further, full = relationships(work, neighbours, TIES_OF_NEIGHBOURS)
-    ties = [edge for edge in among({**further, **edges}, known) if {edge.source, edge.target} & neighbours.keys()]
+    ties = [
+        edge for edge in among({**further, **edges}, known) if {edge.source, edge.target} & neighbours.keys()
+    ]
     return Subgraph(tuple(nodes_of(work, list(neighbours))), tuple(ties), frozenset(full & neighbours.keys()))
 
 

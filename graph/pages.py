@@ -1,4 +1,4 @@
-"""All nodes of a kind, page by page in the order of their ids, so that no transaction is long."""
+"""Nodes of a kind in the order of their ids: all of them, page by page, or those that begin with a text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from fraud.ring import NodeKind
 from graph.connection import GraphConnection, rows
 
-__all__ = ["id_pages"]
+__all__ = ["id_pages", "ids_beginning"]
 
 PAGE = 500
 """Nodes looked at in one transaction."""
@@ -22,6 +22,14 @@ def id_pages(store: GraphConnection, kind: NodeKind, go_on: Callable[[], bool]) 
             return
         yield page
         after = page[-1]
+
+
+def ids_beginning(store: GraphConnection, kind: NodeKind, beginning: str, *, limit: int = 20) -> list[str]:
+    """Ids of a kind that begin with a text, in their order."""
+    name = f"beginning_of_{kind.value}s"
+    last = beginning + "\U0010ffff"
+    found = store.read(lambda work: rows(work, name, first=beginning, last=last, size=limit))
+    return [row["id"] for row in found]
 
 
 def _page(store: GraphConnection, kind: NodeKind, after: str) -> list[str]:
