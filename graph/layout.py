@@ -72,6 +72,7 @@ NODE = np.dtype(
         ("last_seen", np.int64),
         ("hash", np.uint32),
         ("twin", np.int32),  # node number + 1 of the other side of the same account, 0 for none
+        ("party", np.int32),  # its number in the motif state + 1 (``graph.motif_layout.PARTY``), 0 for none
         ("degree", np.int32, (3,)),  # account: targets, devices, addresses; others: accounts, -, -
         (
             "plain_bits",
@@ -109,11 +110,10 @@ NODE = np.dtype(
         ("run_length", np.int32),
         ("legit_count", np.int32),  # labelled legitimate as payer
         ("legit_sum", np.float32),
-        ("label_epoch", np.int32, (2,)),
+        ("label_day", np.int32),  # the latest day on which a label was reported
         ("label_known", np.uint16, (13,)),
         ("label_fraud", np.uint16, (13,)),
-        # windows
-        ("epoch", np.int32, (4,)),
+        # windows, written up to the buckets that hold ``last_seen``
         ("bucket_count", np.int32, (TOTAL_BUCKETS,)),
         ("bucket_sum", np.float32, (TOTAL_BUCKETS,)),
         ("bucket_max", np.float32, (TOTAL_BUCKETS,)),

@@ -55,11 +55,11 @@ PARTY = np.dtype(
         ("name", np.uint64, (4,)),  # as in graph.kernels.names
         ("newest_out", np.int64),  # serial + 1 of its latest transfer to have arrived, 0 for none
         ("newest_in", np.int64),
-        ("cycles", np.float64),  # decayed counts, as of the times beside them
         ("cycle_time", np.int64),
-        ("gathers", np.float64),
         ("gather_time", np.int64),
-        ("nodes", np.int64),  # sides of the account that live; none left, and its number will be given again
+        ("cycles", np.float32),  # decayed counts, as of the times above
+        ("gathers", np.float32),
+        ("nodes", np.int32),  # sides of the account that live; none left, and its number will be given again
     ],
     align=True,
 )
@@ -140,8 +140,6 @@ class MotifArrays(NamedTuple):
 
     transfers: NDArray[np.void]
     parties: NDArray[np.void]
-    numbers: NDArray[np.int32]
-    """Party number + 1 of each node, 0 for none."""
     free: NDArray[np.int32]
     census: NDArray[np.int64]
     spans: NDArray[np.int64]

@@ -24,7 +24,6 @@ from graph.motif_layout import (
     FoundArrays,
     MotifArrays,
 )
-from graph.nodes import LENT
 from graph.reserve import reserve
 
 __all__ = ["LATENESS", "SHORT_WINDOW", "WINDOW", "MotifState"]
@@ -64,7 +63,6 @@ class MotifState:
         self.arrays = MotifArrays(
             transfers=reserve(ring, TRANSFER),
             parties=reserve(parties, PARTY),
-            numbers=reserve(capacity + LENT, np.int32),
             free=reserve(parties, np.int32),
             census=census,
             spans=np.array([window, short, lateness], dtype=np.int64),
@@ -93,12 +91,12 @@ class MotifState:
         ring, parties, free = (int(self.arrays.census[i]) for i in (Census.RING, Census.PARTIES, Census.FREE))
         if not parties:
             return 0
-        return ring * TRANSFER.itemsize + parties * PARTY.itemsize + 4 * (free + len(self.arrays.numbers))
+        return ring * TRANSFER.itemsize + parties * PARTY.itemsize + free * self.arrays.free.itemsize
 
     def release(self, nodes: NDArray[np.void], evicted: NDArray[np.int64]) -> None:
         """Take leave of nodes that are about to be evicted; transfers within the window stay."""
         arrays = self.arrays
-        release_nodes(nodes, arrays.numbers, arrays.parties, arrays.free, arrays.census, evicted)
+        release_nodes(nodes, arrays.parties, arrays.free, arrays.census, evicted)
 
     def room_for_found(self, n: int) -> FoundArrays:
         """Room for all that can be found at ``n`` transactions, good until the next call; n may be 0."""
@@ -108,19 +106,16 @@ class MotifState:
         self._counts[:] = 0
         return FoundArrays(np.empty((n, 2), dtype=np.int32), self._patterns, self._edges, self._counts)
 
-    def blocks(self, used: int) -> dict[str, NDArray[Any]]:
-        """What a snapshot keeps, ``used`` being the node numbers given out."""
+    def blocks(self) -> dict[str, NDArray[Any]]:
+        """What a snapshot keeps."""
         arrays = self.arrays
         head, tail, ring = (int(arrays.census[i]) for i in (Census.HEAD, Census.TAIL, Census.RING))
-        sides = np.flatnonzero(arrays.numbers[:used])
         return {
             "motif_census": arrays.census,
             "motif_spans": arrays.spans,
             "transfers": arrays.transfers[np.arange(tail, head) & (ring - 1)],
             "parties": arrays.parties[: arrays.census[Census.PARTIES]],
             "party_free": arrays.free[: arrays.census[Census.FREE]],
-            "party_at": sides,
-            "party_numbers": arrays.numbers[sides],
         }
 
     def restore(self, blocks: dict[str, NDArray[Any]]) -> None:
@@ -132,4 +127,3 @@ class MotifState:
         arrays.transfers[np.arange(tail, head) & (ring - 1)] = blocks["transfers"]
         arrays.parties[: len(blocks["parties"])] = blocks["parties"]
         arrays.free[: len(blocks["party_free"])] = blocks["party_free"]
-        arrays.numbers[blocks["party_at"]] = blocks["party_numbers"]

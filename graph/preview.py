@@ -78,5 +78,5 @@ def look_at(
             found.written, False,
         )  # fmt: skip
         found.name(arrays.parties)
-        put_back(rows[row], arrays, kept)
+        put_back(rows[row], index.room, arrays, kept)
         return_numbers(index.room, index.names, lent, nobody)

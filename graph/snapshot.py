@@ -27,7 +27,7 @@ from graph.online import OnlineGraph
 
 __all__ = ["FORMAT", "layout_hash", "load", "save"]
 
-FORMAT = 2
+FORMAT = 3
 """Of the file; what the records mean has its own fingerprint, ``layout_hash``."""
 
 DTYPES: dict[str, Any] = {
@@ -45,8 +45,6 @@ DTYPES: dict[str, Any] = {
     "transfers": TRANSFER,
     "parties": PARTY,
     "party_free": np.int32,
-    "party_at": np.int64,
-    "party_numbers": np.int32,
 }
 """Blocks of the file, in order; ``pair_at`` are places in the pair table."""
 
@@ -123,7 +121,7 @@ def _blocks(graph: OnlineGraph) -> dict[str, NDArray[Any]]:
         "names": index.names[: index.used].reshape(-1),
         "free": index.free[: index.census[1]],
         "census": index.census,
-        **graph.motifs.blocks(index.used),
+        **graph.motifs.blocks(),
     }
 
 

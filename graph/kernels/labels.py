@@ -10,6 +10,9 @@ from fraud.compiled import kernel
 from graph.kernels.windows import popcount
 from graph.layout import LABEL_BUCKET_WIDTH, LABEL_BUCKETS, LABEL_OFFSET
 
+LABEL_DAY = int(LABEL_BUCKET_WIDTH[0])
+DAYS_A_BUCKET = int(LABEL_BUCKET_WIDTH[1]) // LABEL_DAY
+
 EPISODE_GAP = 28 * 86_400
 """Seconds of event time from the first fraud of an episode after which another fraud opens a new one."""
 
@@ -62,16 +65,17 @@ def _extend_run(node: Any, happened: int) -> None:
 
 @kernel
 def _count_in_windows(node: Any, known_at: int, is_fraud: bool) -> None:
+    day, latest = known_at // LABEL_DAY, np.int64(node.label_day)
+    node.label_day = max(day, latest)
     for tier in range(2):
         size = LABEL_BUCKETS[tier]
-        bucket = known_at // LABEL_BUCKET_WIDTH[tier]
-        epoch = np.int64(node.label_epoch[tier])
+        bucket = day if tier == 0 else day // DAYS_A_BUCKET
+        epoch = latest if tier == 0 else latest // DAYS_A_BUCKET
         if bucket > epoch:
             for fresh in range(max(epoch + 1, bucket - size + 1), bucket + 1):
                 at = LABEL_OFFSET[tier] + fresh % size
                 node.label_known[at] = 0
                 node.label_fraud[at] = 0
-            node.label_epoch[tier] = bucket
         elif bucket <= epoch - size:
             continue
         at = LABEL_OFFSET[tier] + bucket % size
@@ -84,7 +88,7 @@ def _count_in_windows(node: Any, known_at: int, is_fraud: bool) -> None:
 def label_read(node: Any, tier: int, now: int) -> tuple[int, int]:
     """Known labels and known frauds reported within one window up to bucket ``now``."""
     size = LABEL_BUCKETS[tier]
-    epoch = np.int64(node.label_epoch[tier])
+    epoch = np.int64(node.label_day) if tier == 0 else np.int64(node.label_day) // DAYS_A_BUCKET
     first = max(now, epoch) - size + 1
     start, end = LABEL_OFFSET[tier], LABEL_OFFSET[tier] + size
     at = start + first % size

@@ -15,7 +15,6 @@ def borrow_motifs(motifs: Any) -> Any:
     return MotifArrays(
         borrow(motifs.transfers),
         borrow(motifs.parties),
-        borrow(motifs.numbers),
         borrow(motifs.free),
         borrow(motifs.census),
         borrow(motifs.spans),

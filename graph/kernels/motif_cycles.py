@@ -66,6 +66,9 @@ def find_cycles(
     edge = transfers[serial & (census[RING] - 1)]
     if edge.source == edge.target:
         return 0, False
+    goes_on = newest(parties, census, edge.target, 0) >= 0
+    if not goes_on or (edge.time == census[CLOCK] and newest(parties, census, edge.source, 1) < 0):
+        return 0, False  # nothing to follow: no room is made
     suffix = np.empty(LONGEST_CYCLE, dtype=np.int64)
     suffix[0] = serial
     found, cut = _search(

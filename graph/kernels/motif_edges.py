@@ -94,11 +94,9 @@ def previous(transfers: Any, census: Any, serial: int, side: int) -> int:
 
 
 @kernel
-def party_of_node(
-    nodes: Any, numbers: Any, parties: Any, free: Any, census: Any, names: Any, number: int
-) -> int:
+def party_of_node(nodes: Any, parties: Any, free: Any, census: Any, names: Any, number: int) -> int:
     """The party that a node is a side of, made where it has none; −1 where there is no more room."""
-    party = known_party(nodes, numbers, parties, number)
+    party = known_party(nodes, parties, number)
     if party >= 0:
         return party
     party = _next_party(parties, free, census)
@@ -114,21 +112,18 @@ def party_of_node(
     one.gathers = 0.0
     one.gather_time = 0
     one.nodes = 1
-    numbers[number] = party + 1
+    nodes[number].party = party + 1
     return party
 
 
 @kernel
-def known_party(nodes: Any, numbers: Any, parties: Any, number: int) -> int:
+def known_party(nodes: Any, parties: Any, number: int) -> int:
     """The party that a node is a side of, or −1."""
-    if numbers[number] > 0:
-        return np.int64(numbers[number]) - 1
-    twin = np.int64(nodes[number].twin) - 1
-    if twin < 0 or numbers[twin] == 0:
-        return -1
-    numbers[number] = numbers[twin]
-    parties[numbers[twin] - 1].nodes += 1
-    return np.int64(numbers[number]) - 1
+    node = nodes[number]
+    if node.party == 0 and node.twin > 0 and nodes[node.twin - 1].party > 0:
+        node.party = nodes[node.twin - 1].party
+        parties[node.party - 1].nodes += 1
+    return np.int64(node.party) - 1
 
 
 @kernel
@@ -149,17 +144,17 @@ def _is_pinned(parties: Any, census: Any, party: int) -> bool:
 
 
 @kernel
-def release_nodes(nodes: Any, numbers: Any, parties: Any, free: Any, census: Any, evicted: Any) -> None:
+def release_nodes(nodes: Any, parties: Any, free: Any, census: Any, evicted: Any) -> None:
     """Take nodes that are about to be forgotten from their parties; a party without sides gives its number back."""
     for i in range(len(evicted)):
         twin = np.int64(nodes[evicted[i]].twin) - 1
-        if numbers[evicted[i]] > 0 and twin >= 0:
-            known_party(nodes, numbers, parties, twin)
+        if nodes[evicted[i]].party > 0 and twin >= 0:
+            known_party(nodes, parties, twin)
     for i in range(len(evicted)):
-        party = np.int64(numbers[evicted[i]]) - 1
+        party = np.int64(nodes[evicted[i]].party) - 1
         if party < 0:
             continue
-        numbers[evicted[i]] = 0
+        nodes[evicted[i]].party = 0
         parties[party].nodes -= 1
         if parties[party].nodes == 0:
             free[census[FREE]] = party

@@ -69,9 +69,9 @@ def write_motifs(
         out[j] = np.nan
     if len(found.spans) > 0:
         found.spans[row, 0] = found.counts[0]
-    numbers, parties = motifs.numbers, motifs.parties
-    payer = known_party(nodes, numbers, parties, event.ends[0])
-    payee = known_party(nodes, numbers, parties, event.ends[1]) if event.is_transfer == 1 else -1
+    parties = motifs.parties
+    payer = known_party(nodes, parties, event.ends[0])
+    payee = known_party(nodes, parties, event.ends[1]) if event.is_transfer == 1 else -1
     if payer >= 0:
         _write_past(parties[payer], event.time, out, EDGE_WIDTH)
     if payee >= 0:
@@ -84,10 +84,14 @@ def write_motifs(
 
 @kernel
 def _write_past(party: Any, time: int, out: Any, j: int) -> None:
-    out[j] = party.cycles * fade(MEMORY, time - party.cycle_time)
-    out[j + 1] = max(time - party.cycle_time, 0) / DAY if party.cycle_time > 0 else np.nan
-    out[j + 2] = party.gathers * fade(MEMORY, time - party.gather_time)
-    out[j + 3] = max(time - party.gather_time, 0) / DAY if party.gather_time > 0 else np.nan
+    out[j] = 0.0
+    if party.cycle_time > 0:
+        out[j] = party.cycles * fade(MEMORY, time - party.cycle_time)
+        out[j + 1] = max(time - party.cycle_time, 0) / DAY
+    out[j + 2] = 0.0
+    if party.gather_time > 0:
+        out[j + 2] = party.gathers * fade(MEMORY, time - party.gather_time)
+        out[j + 3] = max(time - party.gather_time, 0) / DAY
 
 
 @kernel
@@ -100,8 +104,8 @@ def _take_in(
     if is_too_late(event.time, census, motifs.spans):
         census[LATE] += 1
         return
-    payer = party_of_node(nodes, motifs.numbers, motifs.parties, motifs.free, census, names, event.ends[0])
-    payee = party_of_node(nodes, motifs.numbers, motifs.parties, motifs.free, census, names, event.ends[1])
+    payer = party_of_node(nodes, motifs.parties, motifs.free, census, names, event.ends[0])
+    payee = party_of_node(nodes, motifs.parties, motifs.free, census, names, event.ends[1])
     if payer < 0 or payee < 0:
         census[DROPPED] += 1
         return

@@ -47,6 +47,7 @@ from graph.kernels.pairs import pair_add, pair_find, pair_prefetch
 from graph.kernels.takeover import learn_takeover, write_takeover
 from graph.kernels.windows import buckets_at, window_add
 from graph.layout import DAY, NODE
+from graph.motif_layout import PARTY
 from graph.observation import MESSAGE_WIDTH
 
 CAP = 2.2
@@ -65,7 +66,7 @@ SCRATCH_BYTES = 212 + 4 * MESSAGE_WIDTH
 """Four buckets of the event's time, what is left of the decayed figures of its ends and pair, one window's figures, and
 the sums of the messages that both ends hold."""
 
-NODE_BYTES = NODE.itemsize
+NODE_BYTES, PARTY_BYTES = NODE.itemsize, PARTY.itemsize
 LINE = 64
 """Bytes of a cache line."""
 
@@ -125,7 +126,7 @@ def observe_rows(
         if i + 2 < len(events):
             _fetch_ends(events[i + 2], nodes, pairs, segments)
         if i + 1 >= 0 and i + 1 < len(events):
-            _fetch_neighbours(events[i + 1], nodes)
+            _fetch_neighbours(events[i + 1], nodes, motifs.parties)
         if i < 0:
             continue
         event = events[i]
@@ -187,8 +188,12 @@ def _fetch_ends(event: Any, nodes: Any, pairs: Any, segments: Any) -> None:
 
 
 @kernel
-def _fetch_neighbours(event: Any, nodes: Any) -> None:
-    """Have fetched what tells the label risk of a coming event's neighbours."""
+def _fetch_neighbours(event: Any, nodes: Any, parties: Any) -> None:
+    """Have fetched what tells the label risk of a coming event's neighbours, and what its ends were part of."""
+    for role in range(2):
+        if event.ends[role] >= 0 and nodes[event.ends[role]].party > 0:
+            for offset in range(0, PARTY_BYTES, LINE):
+                prefetch(parties, nodes[event.ends[role]].party - 1, offset)
     for role in range(4):
         if event.ends[role] >= 0:
             node = nodes[event.ends[role]]
@@ -387,7 +392,8 @@ def _touch_node(
     if node.count == 0:
         node.born = serial
         node.first_seen = event.time
-        node.last_seen = event.time
+    window_add(node, now, event.amount, other_hash)
+    node.last_seen = max(node.last_seen, event.time) if node.count > 0 else event.time
     _fade_node(node, left)
     for tier in range(4):
         node.decay[tier] += np.float32(1.0)
@@ -398,10 +404,8 @@ def _touch_node(
         node.shared_decay += np.float32(1.0)
     if is_young:
         node.young_decay += np.float32(1.0)
-    node.last_seen = max(node.last_seen, event.time)
     _learn_amount(node, log_amount)
     _learn_place(node, event)
-    window_add(node, now, event.amount, other_hash)
 
 
 @kernel

@@ -93,8 +93,8 @@ def put_by(event: Any, nodes: Any, motifs: Any, kept: Any) -> None:
     kept.party_at[:] = -1
     for side in range(2):
         number = event.ends[side]
-        kept.numbers[side] = motifs.numbers[number]
-        kept.party_at[side] = _party_of(nodes, motifs.numbers, number)
+        kept.numbers[side] = nodes[number].party
+        kept.party_at[side] = _party_of(nodes, number)
     for i in range(NEWEST_FREE):
         if census[FREE] > i:
             kept.party_at[2 + i] = motifs.free[census[FREE] - 1 - i]
@@ -111,19 +111,19 @@ def put_by(event: Any, nodes: Any, motifs: Any, kept: Any) -> None:
 
 
 @kernel
-def _party_of(nodes: Any, numbers: Any, number: int) -> int:
-    if numbers[number] > 0:
-        return np.int64(numbers[number]) - 1
-    twin = np.int64(nodes[number].twin) - 1
-    return np.int64(numbers[twin]) - 1 if twin >= 0 else -1
+def _party_of(nodes: Any, number: int) -> int:
+    node = nodes[number]
+    if node.party == 0 and node.twin > 0:
+        return np.int64(nodes[node.twin - 1].party) - 1
+    return np.int64(node.party) - 1
 
 
 @kernel
-def put_back(event: Any, motifs: Any, kept: Any) -> None:
+def put_back(event: Any, nodes: Any, motifs: Any, kept: Any) -> None:
     """Restore what ``put_by`` kept."""
     motifs.census[:] = kept.census
     for side in range(2):
-        motifs.numbers[event.ends[side]] = kept.numbers[side]
+        nodes[event.ends[side]].party = kept.numbers[side]
     for i in range(len(kept.party_at)):
         if kept.party_at[i] >= 0:
             motifs.parties[kept.party_at[i]] = kept.parties[i]

@@ -11,6 +11,7 @@ from fraud.compiled import kernel
 from graph.layout import BUCKET_WIDTH, BUCKETS, HALF_LIVES, OFFSET
 
 LN2 = math.log(2.0)
+WIDTH_1H, WIDTH_1D, WIDTH_7D, WIDTH_30D = BUCKET_WIDTH.tolist()
 
 LINEAR_COUNT = np.array([32.0 * math.log(32.0 / max(zeros, 0.5)) for zeros in range(33)], dtype=np.float32)
 """Linear counting (Whang et al. 1990): distinct values by the number of zero bits of a 32-bit map."""
@@ -27,15 +28,27 @@ def popcount(bits: int) -> int:
 
 
 @kernel
+def bucket_of(time: int, tier: int) -> int:
+    """Number of the bucket of a window that holds ``time``; divisions by constants cost a multiplication."""
+    if tier == 0:
+        return time // WIDTH_1H
+    if tier == 1:
+        return time // WIDTH_1D
+    if tier == 2:
+        return time // WIDTH_7D
+    return time // WIDTH_30D
+
+
+@kernel
 def buckets_at(time: int, now: Any) -> None:
     """Number of the bucket that holds ``time``, for each window, into ``now`` [4]."""
     for tier in range(4):
-        now[tier] = time // BUCKET_WIDTH[tier]
+        now[tier] = bucket_of(time, tier)
 
 
 @kernel
 def window_add(node: Any, now: Any, amount: float, other_hash: int) -> None:
-    """Count one transaction in the buckets ``now`` [4] of the windows.
+    """Count one transaction in the buckets ``now`` [4] of the windows, before it counts for ``last_seen``.
 
     One older than a whole window leaves that window alone.
     """
@@ -43,7 +56,7 @@ def window_add(node: Any, now: Any, amount: float, other_hash: int) -> None:
     for tier in range(4):
         size = BUCKETS[tier]
         bucket = now[tier]
-        epoch = np.int64(node.epoch[tier])
+        epoch = bucket_of(node.last_seen, tier)
         if bucket > epoch:
             for fresh in range(max(epoch + 1, bucket - size + 1), bucket + 1):
                 at = OFFSET[tier] + fresh % size
@@ -51,7 +64,6 @@ def window_add(node: Any, now: Any, amount: float, other_hash: int) -> None:
                 node.bucket_sum[at] = 0.0
                 node.bucket_max[at] = 0.0
                 node.bucket_bits[at] = 0
-            node.epoch[tier] = bucket
         elif bucket <= epoch - size:
             continue
         at = OFFSET[tier] + bucket % size
@@ -68,7 +80,7 @@ def window_write(node: Any, tier: int, now: int, out: Any, j: int) -> int:
     Returns the next column.
     """
     size = BUCKETS[tier]
-    epoch = np.int64(node.epoch[tier])
+    epoch = bucket_of(node.last_seen, tier)
     first = max(now, epoch) - size + 1
     start, end = OFFSET[tier], OFFSET[tier] + size
     at = start + first % size
