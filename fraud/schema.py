@@ -18,7 +18,13 @@ from sqlalchemy import (
     text,
 )
 
-from fraud import audit_tables, delivery_tables, desk_tables, record_tables
+from fraud import (
+    audit_tables,
+    case_tables,
+    delivery_tables,
+    desk_tables,
+    record_tables,
+)
 from fraud.database import writing
 from fraud.errors import StoreError
 
@@ -45,7 +51,13 @@ REMEDY = "stop what uses it and run `python -m fraud database upgrade`"
 SCHEMA_LOCK = 7_231_001
 """PostgreSQL's advisory lock while tables are made: two that open a new record at once would collide."""
 
-TABLES = (record_tables, audit_tables, delivery_tables, desk_tables)
+TABLES = (
+    record_tables,
+    audit_tables,
+    case_tables,
+    delivery_tables,
+    desk_tables,
+)
 """The files that describe tables: imported, their tables are in ``metadata``. Name yours here."""
 
 metadata = record_tables.metadata

@@ -1,0 +1,172 @@
+"""The tables of the cases. What the queue sorts by has an index over the cases that are not closed."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from fraud.record_tables import Instant, metadata
+
+__all__ = [
+    "NOT_CLOSED",
+    "case_attachments",
+    "case_events",
+    "case_evidence",
+    "case_labels",
+    "case_relations",
+    "cases",
+]
+
+Number = BigInteger().with_variant(Integer, "sqlite")
+
+NOT_CLOSED = text("state <> 'closed'")
+"""The condition of the partial indexes, to be said by a query in the same words."""
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("number", Number, primary_key=True),
+    Column("alert_id", String, ForeignKey("alerts.alert_id"), nullable=False),
+    Column("alert_version", Integer, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("subject_id", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("severity", String, nullable=False),
+    Column("severity_rank", Integer, nullable=False),
+    Column("score", Float(53), nullable=False),
+    Column("money", Float(53), nullable=False),
+    Column("at_risk", Float(53), nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("top_reason", Text, nullable=False),
+    Column("state", String, nullable=False),
+    Column("assignee", String),
+    Column("disposition", String),
+    Column("reason_code", String),
+    Column("decided_by", String),
+    Column("opened_at", Instant, nullable=False),
+    Column("first_seen", Instant, nullable=False),
+    Column("last_seen", Instant, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("snoozed_until", Instant),
+    Column("snoozed_by", String),
+    Column("snooze_reason", Text),
+    Column("closed_at", Instant),
+    Column("updated_at", Instant, nullable=False),
+    Column("version", Integer, nullable=False),
+    Index("cases_by_subject", "subject_id", "number"),
+    Index(
+        "cases_one_open",
+        "alert_id",
+        unique=True,
+        sqlite_where=NOT_CLOSED,
+        postgresql_where=NOT_CLOSED,
+    ),
+    Index("cases_by_alert", "alert_id", "number"),
+    Index("cases_closed", "kind", "closed_at"),
+    *(
+        Index(
+            f"cases_by_{name}",
+            *columns,
+            "number",
+            "state",
+            "snoozed_until",
+            sqlite_where=NOT_CLOSED,
+            postgresql_where=NOT_CLOSED,
+        )
+        for name, columns in {
+            "worst": ("severity_rank", "at_risk"),
+            "due": ("due_at",),
+            "update": ("updated_at",),
+            "assignee": ("assignee", "severity_rank", "at_risk"),
+        }.items()
+    ),
+    sqlite_autoincrement=True,
+)
+"""``number`` is the case's name without its letters; ``at_risk`` is money times score."""
+
+case_evidence = Table(
+    "case_evidence",
+    metadata,
+    Column("case_number", Number, ForeignKey("cases.number"), primary_key=True, autoincrement=False),
+    Column("transaction_id", String, primary_key=True),
+    Index("case_evidence_by_transaction", "transaction_id"),
+    sqlite_with_rowid=False,
+)
+"""Every transaction that an alert of the case gave as evidence."""
+
+case_events = Table(
+    "case_events",
+    metadata,
+    Column("number", Number, primary_key=True),
+    Column("case_number", Number, ForeignKey("cases.number"), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("step", String, nullable=False),
+    Column("by", String, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Index("case_events_by_case", "case_number", "number"),
+    sqlite_autoincrement=True,
+)
+"""The history of each case; ``detail`` is JSON. What people did stands in the audit trail as well."""
+
+case_relations = Table(
+    "case_relations",
+    metadata,
+    Column("case_number", Number, ForeignKey("cases.number"), primary_key=True, autoincrement=False),
+    Column("other_number", Number, ForeignKey("cases.number"), primary_key=True, autoincrement=False),
+    Column("relation", String, nullable=False),
+    Column("by", String, nullable=False),
+    Column("at", Instant, nullable=False),
+    Index("case_relations_by_other", "other_number"),
+)
+"""Which cases belong together, each pair once, the lower number first."""
+
+case_attachments = Table(
+    "case_attachments",
+    metadata,
+    Column("attachment_id", Number, primary_key=True),
+    Column("case_number", Number, ForeignKey("cases.number"), nullable=False),
+    Column("name", String, nullable=False),
+    Column("media_type", String, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("by", String, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Index("case_attachments_by_case", "case_number"),
+    sqlite_autoincrement=True,
+)
+"""Files of evidence with the hash of their content."""
+
+case_labels = Table(
+    "case_labels",
+    metadata,
+    Column("key", Number, primary_key=True),
+    Column("case_number", Number, ForeignKey("cases.number"), nullable=False),
+    Column("transaction_id", String, nullable=False),
+    Column("is_fraud", Boolean, nullable=False),
+    Column("decided_at", Instant),
+    Column("sent_at", Instant),
+    UniqueConstraint("case_number", "transaction_id", "decided_at"),
+    Index(
+        "case_labels_waiting",
+        "key",
+        sqlite_where=text("sent_at IS NULL AND decided_at IS NOT NULL"),
+        postgresql_where=text("sent_at IS NULL AND decided_at IS NOT NULL"),
+    ),
+    sqlite_autoincrement=True,
+)
+"""Labels on their way out; without ``decided_at`` they wait for a second person, without ``sent_at`` to be sent."""
