@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -143,10 +144,9 @@ def order(sort: CaseSort, ascending: bool | None = None) -> list[ColumnElement[A
 def _holds(text: str) -> ColumnElement[bool]:
     column = cases.c
     found = [
-        field.icontains(text, autoescape=True) for field in (column.subject_id, column.kind, column.top_reason)
+        field.icontains(text, autoescape=True)
+        for field in (column.subject_id, column.kind, column.top_reason)
     ]
-    try:
+    with suppress(InputError):
         found.append(column.number == case_number(text.upper()))
-    except InputError:
-        pass
     return or_(*found)

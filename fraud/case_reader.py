@@ -26,7 +26,17 @@ from fraud.case import (
     case_number,
 )
 from fraud.case_queue import CaseFilter, CasePage, CaseSort, conditions, order
-from fraud.case_tables import case_attachments, case_events, case_evidence, case_labels, case_relations, cases
+from fraud.case_tables import (
+    CLOSED,
+    NOT_CLOSED,
+    WAITING,
+    case_attachments,
+    case_events,
+    case_evidence,
+    case_labels,
+    case_relations,
+    cases,
+)
 from fraud.database import portions, store_errors
 from fraud.deliveries import Deliveries
 from fraud.errors import InputError, StoreError
@@ -73,14 +83,19 @@ class CaseReader:
         *,
         ascending: bool | None = None,
     ) -> CasePage:
-        """One page of the cases that a filter lets through, and how many there are; ``ascending`` turns a sort round."""
+        """One page of the cases that a filter lets through, and how many there are.
+
+        ``ascending`` gives a sort another direction than its own.
+        """
         where = conditions(chosen or CaseFilter(), datetime.now(UTC))
         page = select(cases.c.number).where(*where).order_by(*order(sort, ascending))
         page = page.limit(limit).offset(offset)
         with store_errors("read"), self._engine.connect() as connection:
             total = connection.execute(select(func.count()).select_from(cases).where(*where)).scalar_one()
             numbers = list(connection.execute(page).scalars())
-            found = {row.number: row for some in portions(numbers) for row in connection.execute(_by_number(some))}
+            found = {
+                row.number: row for some in portions(numbers) for row in connection.execute(_by_number(some))
+            }
         # A case that left between the two reads cannot: cases are never deleted.
         return CasePage(tuple(read_case(found[number]) for number in numbers), total)
 
@@ -133,13 +148,18 @@ class CaseReader:
         snoozed = func.coalesce(column.snoozed_until, 0) > now
         overdue = func.sum(case((column.due_at < now, 1), else_=0)).label("overdue")
         query = select(
-            column.state, column.severity, column.assignee, snoozed.label("snoozed"), func.count().label("n"), overdue
+            column.state,
+            column.severity,
+            column.assignee,
+            snoozed.label("snoozed"),
+            func.count().label("n"),
+            overdue,
         ).group_by(column.state, column.severity, column.assignee, snoozed)
         states: dict[str, int] = {}
         severities = dict.fromkeys(reversed(Severity), 0)
         assignees: dict[str | None, int] = {}
         late = asleep = 0
-        for row in self._rows(query.where(column.state != CaseState.CLOSED.value)):
+        for row in self._rows(query.where(NOT_CLOSED)):
             if row.snoozed:
                 asleep += row.n
                 continue
@@ -147,7 +167,7 @@ class CaseReader:
             severities[Severity(row.severity)] += row.n
             assignees[row.assignee] = assignees.get(row.assignee, 0) + row.n
             late += row.overdue
-        closed = self._rows(select(func.count().label("n")).where(column.state == CaseState.CLOSED.value))[0].n
+        closed = self._rows(select(func.count().label("n")).select_from(cases).where(CLOSED))[0].n
         return CaseCounts(
             open=states.get(CaseState.OPEN.value, 0),
             in_progress=states.get(CaseState.IN_PROGRESS.value, 0),
@@ -195,7 +215,8 @@ class CaseReader:
             or_(columns.case_number == number, columns.other_number == number)
         )
         pairs = {
-            (row.other_number if row.case_number == number else row.case_number): row for row in self._rows(query)
+            (row.other_number if row.case_number == number else row.case_number): row
+            for row in self._rows(query)
         }
         others = self.cases(case_id(other) for other in sorted(pairs, reverse=True))
         return [
@@ -211,7 +232,7 @@ class CaseReader:
         column = cases.c
         query = select(*COLUMNS).where(
             column.kind == one.kind,
-            column.closed_at.is_not(None),
+            CLOSED,
             column.disposition.is_not(None),
             column.number != case_number(name),
         )
@@ -251,7 +272,7 @@ class CaseReader:
 
     def waiting_labels(self, limit: int = 1_000) -> list[CaseLabel]:
         """Labels that are still to be sent, oldest first."""
-        query = select(case_labels).where(case_labels.c.sent_at.is_(None), case_labels.c.decided_at.is_not(None))
+        query = select(case_labels).where(WAITING)
         return [_label(row) for row in self._rows(query.order_by(case_labels.c.key).limit(limit))]
 
     def _one(self, query: Select[Any]) -> Case | None:

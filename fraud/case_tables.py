@@ -21,7 +21,9 @@ from sqlalchemy import (
 from fraud.record_tables import Instant, metadata
 
 __all__ = [
+    "CLOSED",
     "NOT_CLOSED",
+    "WAITING",
     "case_attachments",
     "case_events",
     "case_evidence",
@@ -34,6 +36,9 @@ Number = BigInteger().with_variant(Integer, "sqlite")
 
 NOT_CLOSED = text("state <> 'closed'")
 """The condition of the partial indexes, to be said by a query in the same words."""
+
+CLOSED = text("state = 'closed'")
+"""The same for the one index of closed cases."""
 
 cases = Table(
     "cases",
@@ -75,7 +80,7 @@ cases = Table(
         postgresql_where=NOT_CLOSED,
     ),
     Index("cases_by_alert", "alert_id", "number"),
-    Index("cases_closed", "kind", "closed_at"),
+    Index("cases_closed", "kind", "closed_at", sqlite_where=CLOSED, postgresql_where=CLOSED),
     *(
         Index(
             f"cases_by_{name}",
@@ -151,6 +156,9 @@ case_attachments = Table(
 )
 """Files of evidence with the hash of their content."""
 
+WAITING = text("sent_at IS NULL AND decided_at IS NOT NULL")
+"""Labels that are to be sent."""
+
 case_labels = Table(
     "case_labels",
     metadata,
@@ -164,8 +172,8 @@ case_labels = Table(
     Index(
         "case_labels_waiting",
         "key",
-        sqlite_where=text("sent_at IS NULL AND decided_at IS NOT NULL"),
-        postgresql_where=text("sent_at IS NULL AND decided_at IS NOT NULL"),
+        sqlite_where=WAITING,
+        postgresql_where=WAITING,
     ),
     sqlite_autoincrement=True,
 )

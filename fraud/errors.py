@@ -4,6 +4,7 @@ RingfenceError
 ├── InputError            a file, record or argument that the caller can mend
 │   ├── RecordError       one bad record: it goes to the dead letters, the rest goes on
 │   ├── Conflict          a record whose id stands for other content already
+│   │   └── CaseMoved     a case that somebody changed since it was read
 │   └── SettingsError     a setting that is missing or out of range
 ├── ArtefactError         a model artefact that is damaged, mismatched or from another feature set
 ├── StoreError            a store (SQL or graph) refused or lost a write
@@ -18,6 +19,8 @@ from __future__ import annotations
 __all__ = [
     "ArtefactError",
     "AuditFailed",
+    "CaseMoved",
+    "Conflict",
     "InputError",
     "RecordError",
     "RingfenceError",
@@ -51,6 +54,18 @@ class RecordError(InputError):
 
 class Conflict(InputError):
     """A record comes under an id that stands for other content already."""
+
+
+class CaseMoved(Conflict):
+    """An act on a case came too late: somebody else has it, or changed it since it was read.
+
+    ``assignee`` is who has it now, None for nobody.
+    """
+
+    def __init__(self, case_id: str, assignee: str | None, what: str) -> None:
+        super().__init__(f"{case_id}: {what}; look at it again")
+        self.case_id = case_id
+        self.assignee = assignee
 
 
 class SettingsError(InputError):

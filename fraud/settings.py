@@ -34,6 +34,7 @@ __all__ = [
     "ApiSettings",
     "ArcadeSettings",
     "CapacitySettings",
+    "CaseSettings",
     "CostSettings",
     "DashboardSettings",
     "GraphSettings",
@@ -184,6 +185,20 @@ class CapacitySettings(_Group):
     alerts_per_day: float = Field(default=100.0, gt=0, allow_inf_nan=False)
 
 
+class CaseSettings(_Group):
+    """How soon cases are to be closed, and which decisions need a second person."""
+
+    due_hours_low: float = Field(default=120.0, gt=0, le=8_760, allow_inf_nan=False)
+    """Time from a case's opening to its due date, by severity; a rise brings the date forward."""
+    due_hours_medium: float = Field(default=72.0, gt=0, le=8_760, allow_inf_nan=False)
+    due_hours_high: float = Field(default=24.0, gt=0, le=8_760, allow_inf_nan=False)
+    due_hours_critical: float = Field(default=4.0, gt=0, le=8_760, allow_inf_nan=False)
+    four_eyes_amount: Money | None = None
+    """Confirmed fraud of this sum or more needs a second person; None: none does."""
+    attachment_bytes: int = Field(default=10_485_760, ge=1_024, le=134_217_728)
+    """Largest file that may be attached to a case."""
+
+
 class DashboardSettings(_Group):
     """Where the dashboard listens."""
 
@@ -289,6 +304,7 @@ class Settings(BaseSettings):
     stream: StreamSettings = StreamSettings()
     costs: CostSettings = CostSettings()
     capacity: CapacitySettings = CapacitySettings()
+    cases: CaseSettings = CaseSettings()
     dashboard: DashboardSettings = DashboardSettings()
     api: ApiSettings = ApiSettings()
     alerts: AlertSettings = AlertSettings()
