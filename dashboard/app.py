@@ -13,9 +13,16 @@ import waitress
 from dash import Dash
 from flask import Response, jsonify
 
+from dashboard.canvas_calls import register_canvas
 from dashboard.desk import Desk
 from dashboard.guard import Guard
-from dashboard.pages import alert, queue, search, trends
+from dashboard.pages import (
+    alert,
+    entity,
+    queue,
+    search,
+    trends,
+)
 from dashboard.safety import check_host, is_loopback, secure
 from dashboard.shell import frame
 from fraud.access import Person, Role
@@ -35,6 +42,14 @@ log = logging.getLogger(__name__)
 
 THREADS = 16
 CLOSING_SECONDS = 2.0
+
+PAGES = (
+    queue,
+    alert,
+    entity,
+    search,
+    trends,
+)
 
 OPERATOR = Person("operator", "Operator", Role.ADMIN)
 """Whoever sits at this machine."""
@@ -60,8 +75,9 @@ def create_app(
     )
     guard = Guard(app, lambda: OPERATOR)
     desk = Desk(record, graph_store, currency, guard, tokeniser)
-    for page in (queue, alert, search, trends):
+    for page in PAGES:
         page.register(app, desk)
+    register_canvas(app, desk)
     app.layout = frame()
     guard.open_route("/healthz", lambda: _health(desk))
     secure(app, only_loopback=only_loopback)

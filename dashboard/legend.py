@@ -16,9 +16,11 @@ SHAPES = (
     ("IP address", '<polygon points="7,1 13.5,13 0.5,13"/>'),
 )
 STANDINGS = (
-    ("▲ In this alert", "#fa5252"),
-    ("◆ Often held, or in another ring", "#fab005"),
-    ("Nothing against it", "#ced4da"),
+    ("▲ In an open alert", "#fa5252", "#a51111"),
+    ("◆ In a ring, or often held", "#fab005", "#8a5a00"),
+    ("✓ Cleared", "#40c057", "#2b8a3e"),
+    ("Nothing against it", "#ced4da", "#6c757d"),
+    ("● This case", "none", "#1c7ed6"),
 )
 LINES = (
     ("Payment, thicker for more money", '<line x1="0" y1="7" x2="14" y2="7"/>'),
@@ -30,7 +32,7 @@ LABEL: dict[str, Any] = {"aria-label": "Legend"}
 def legend() -> Any:
     """One line below the canvas."""
     shapes = [_item(name, _picture(shape, "none", "#868e96")) for name, shape in SHAPES]
-    standings = [_item(name, _picture(SHAPES[0][1], fill, fill)) for name, fill in STANDINGS]
+    standings = [_item(name, _picture(SHAPES[0][1], fill, line)) for name, fill, line in STANDINGS]
     lines = [_item(name, _picture(line, "none", "#868e96")) for name, line in LINES]
     return html.Div([*shapes, *standings, *lines], className="legend", role="note", **LABEL)
 

@@ -17,13 +17,18 @@ class Standing(StrEnum):
 
     FLAGGED = "flagged"
     SUSPICIOUS = "suspicious"
+    CLEARED = "cleared"
     NEUTRAL = "neutral"
 
 
-def standing_of(node: GraphNode, *, is_flagged: bool) -> Standing:
-    """Flagged where an alert is about it; suspicious where it is in a ring, or was often held."""
+def standing_of(node: GraphNode, *, is_flagged: bool, is_cleared: bool = False) -> Standing:
+    """Flagged where an open alert is about it; cleared where people looked and found nothing; suspicious where it is in
+    a ring, or was often held.
+    """
     if is_flagged:
         return Standing.FLAGGED
+    if is_cleared:
+        return Standing.CLEARED
     if node.rings or node.held > OFTEN * node.transactions:
         return Standing.SUSPICIOUS
     return Standing.NEUTRAL

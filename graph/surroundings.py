@@ -158,10 +158,12 @@ def nodes_of(
 
 
 def among(edges: Edges, known: Collection[NodeKey]) -> tuple[GraphEdge, ...]:
+    """The relationships both of whose ends are known."""
     return tuple(edge for edge in edges.values() if edge.source in known and edge.target in known)
 
 
 def add_edge(edges: Edges, source: NodeKey, target: NodeKey, values: Sequence[Any]) -> None:
+    """Take in a relationship from the values of a query: type, count, amount, first, last; raises StoreError."""
     type_, count, amount, first, last = values
     began, ended = from_micros(first), from_micros(last)
     if began is None or ended is None:
