@@ -35,6 +35,9 @@ MARGIN = 110.0
 SATELLITE_SPREAD = 74.0
 """Least way along a circle between two satellites."""
 
+LOOSENESS = 0.5
+"""Part of an even spread around the circle that satellites keep from each other in any case."""
+
 SATELLITES = (NodeKind.DEVICE, NodeKind.IP)
 
 LARGE = 300
@@ -131,7 +134,7 @@ def _rooms(number: int, across: float, down: float) -> list[float]:
     held = 0
     while held < number:
         mean = (across + down) / 2 + len(least) * MARGIN
-        least.append(SATELLITE_SPREAD / mean)
+        least.append(max(SATELLITE_SPREAD / mean, LOOSENESS * 2 * math.pi / max(number, 1)))
         # All circles take equally many, so the first one decides.
         held = len(least) * int(2 * math.pi / least[0])
     return least

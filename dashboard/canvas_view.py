@@ -66,7 +66,6 @@ def canvas_panel(about: About, *, title: str = "How they hang together", height:
                         style={"width": "100%", "height": f"{height}px"},
                         minZoom=0.05,
                         maxZoom=2.5,
-                        wheelSensitivity=0.3,
                         autoRefreshLayout=False,
                         boxSelectionEnabled=True,
                     ),
@@ -98,8 +97,7 @@ def node_box() -> Any:
 
 def _tools() -> Any:
     buttons = [
-        key_button(name, key, meaning, id=f"canvas-{act}", **{"data-canvas": act})
-        for act, name, key, meaning in TOOLS
+        key_button(name, key, meaning, id=f"canvas-{act}", canvas=act) for act, name, key, meaning in TOOLS
     ]
     pick = dmc.Select(
         id="canvas-pick",

@@ -10,10 +10,22 @@ __all__ = ["key_button"]
 
 
 def key_button(
-    words: str, key: str, meaning: str, *, shows_key: bool = True, kind: str = "tool", **attributes: Any
+    words: str,
+    key: str,
+    meaning: str,
+    *,
+    shows_key: bool = True,
+    kind: str = "tool",
+    canvas: str = "",
+    **attributes: Any,
 ) -> Any:
-    """A button that ``key`` presses while no field has the focus; ``meaning`` stands in the list of keys."""
+    """A button that ``key`` presses while no field has the focus; ``meaning`` stands in the list of keys.
+
+    ``canvas`` names the act of ``assets/canvas.js`` that a press is.
+    """
     attributes |= {"data-key": key, "data-key-help": meaning}
+    if canvas:
+        attributes["data-canvas"] = canvas
     return html.Button(
         [words, " ", html.Kbd(key.upper())] if shows_key else words,
         type="button",
