@@ -6,6 +6,7 @@ import logging
 import signal
 import socket
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -62,6 +63,7 @@ def create_app(
     currency: str = "USD",
     only_loopback: bool = True,
     tokeniser: Tokeniser | None = None,
+    model: Path | None = None,
 ) -> Dash:
     """The app over a record and a graph store; without the latter the pages draw what the record knows."""
     app = Dash(
@@ -74,7 +76,7 @@ def create_app(
         serve_locally=True,
     )
     guard = Guard(app, lambda: OPERATOR)
-    desk = Desk(record, graph_store, currency, guard, tokeniser)
+    desk = Desk(record, graph_store, currency, guard, tokeniser, model)
     for page in PAGES:
         page.register(app, desk)
     register_canvas(app, desk)
@@ -99,6 +101,7 @@ def serve(settings: Settings, *, host: str | None = None, port: int | None = Non
             currency=settings.currency,
             only_loopback=is_loopback(host),
             tokeniser=Tokeniser.from_settings(settings),
+            model=settings.stream.model or settings.home / "model",
         )
         # A browser asks for more files at once than there are threads; that a few wait is no news.
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)

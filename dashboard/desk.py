@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import dash_mantine_components as dmc
@@ -29,6 +30,8 @@ class Desk:
     guard: Guard
     tokeniser: Tokeniser | None = None
     """Turns identifiers that people type into tokens; None: it cannot be done here."""
+    model: Path | None = None
+    """Folder of the model's artefact, which may not be there."""
 
 
 def notice(title: str, text: str, *, colour: str = "gray") -> Any:
