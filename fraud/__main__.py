@@ -54,6 +54,9 @@ COMMANDS: dict[str, Command] = {
         "Bring the tables of the record up to date, or look at their revision",
     ),
     "services": Command("fraud.services.command:command", "Run a real Kafka and Neo4j on this machine"),
+    "users": Command(
+        "fraud.user_command:command", "Add and list people, give roles and passwords, end sessions"
+    ),
     "settings": Command("fraud.settings_command:command", "Show the settings in force, secrets masked"),
 }
 

@@ -27,6 +27,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableValue
 
+from fraud.access import Role
 from fraud.errors import SettingsError
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "CostSettings",
     "DashboardSettings",
     "GraphSettings",
+    "OidcSettings",
     "OnlineSettings",
     "ServicesSettings",
     "Settings",
@@ -199,11 +201,53 @@ class CaseSettings(_Group):
     """Largest file that may be attached to a case."""
 
 
+class OidcSettings(_Group):
+    """Sign-in through a provider of OpenID Connect; off without an ``issuer``."""
+
+    issuer: str | None = Field(default=None, pattern=r"^https?://[^\s?#]+$")
+    """Address of the provider; ``/.well-known/openid-configuration`` lies below it."""
+    client_id: str | None = None
+    client_secret: SecretStr | None = None
+    """None: a public client, kept safe by PKCE alone."""
+    name: str = Field(default="single sign-on", min_length=1, max_length=40)
+    """What the button on the sign-in page calls the provider."""
+    name_claim: str = "preferred_username"
+    """Claim that gives a person's name here."""
+    role_claim: str = "groups"
+    """Claim whose value, or each of whose values, is looked up in ``roles``."""
+    roles: dict[str, Role] = Field(default_factory=dict)
+    """Role by value of that claim; of several the highest counts, without any the sign-in is refused."""
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.issuer is not None and self.client_id is None:
+            raise ValueError("client_id: required when the issuer is set")
+        if self.issuer is not None and not self.roles:
+            raise ValueError('roles: required when the issuer is set, as {"fraud-desk": "analyst"}')
+        return self
+
+
 class DashboardSettings(_Group):
-    """Where the dashboard listens."""
+    """Where the dashboard listens, and how long people stay signed in to it."""
 
     host: str = Field(default="127.0.0.1", min_length=1)
     port: Port = 8050
+    public_url: str | None = Field(default=None, pattern=r"^https?://[^\s/?#@]+/?$")
+    """Address that people open, such as ``https://desk.example``; None: what the browser asked for."""
+    proxy: str | None = None
+    """Address of the proxy in front, whose X-Forwarded-For, -Proto and -Host are believed; None: nobody's are."""
+    secret_key: SecretStr | None = None
+    """Signs session cookies; required in production, else kept in ``home``."""
+    idle_minutes: float = Field(default=30.0, gt=0, le=1_440, allow_inf_nan=False)
+    """A session that nothing was asked in for as long has ended."""
+    session_hours: float = Field(default=12.0, gt=0, le=168, allow_inf_nan=False)
+    """A session ends after as long whatever is asked."""
+    oidc: OidcSettings = OidcSettings()
+
+    @field_validator("secret_key")
+    @classmethod
+    def _is_long_enough(cls, key: SecretStr | None) -> SecretStr | None:
+        return _long_key(key)
 
 
 class AlertSettings(_Group):
@@ -325,11 +369,7 @@ class Settings(BaseSettings):
     @field_validator("token_key")
     @classmethod
     def _is_long_enough(cls, key: SecretStr | None) -> SecretStr | None:
-        if key is not None and len(key.get_secret_value().strip()) < MINIMUM_KEY_LENGTH:
-            raise ValueError(
-                f"needs at least {MINIMUM_KEY_LENGTH} characters, as `openssl rand -hex 32` gives"
-            )
-        return key
+        return _long_key(key)
 
     @model_validator(mode="after")
     def _is_fit_for_production(self) -> Self:
@@ -356,6 +396,12 @@ class Settings(BaseSettings):
     def masked(self) -> dict[str, str]:
         """Variable name to value in force, secrets masked, in the order of declaration."""
         return dict(_flatten(self, PREFIX))
+
+
+def _long_key(key: SecretStr | None) -> SecretStr | None:
+    if key is not None and len(key.get_secret_value().strip()) < MINIMUM_KEY_LENGTH:
+        raise ValueError(f"needs at least {MINIMUM_KEY_LENGTH} characters, as `openssl rand -hex 32` gives")
+    return key
 
 
 def _flatten(group: BaseModel, prefix: str) -> Iterator[tuple[str, str]]:

@@ -7,14 +7,11 @@ stored or logged. Merchant and transaction identifiers are business identifiers 
 from __future__ import annotations
 
 import hashlib
-import os
-import secrets
-import stat
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Literal
 
 from fraud.errors import SettingsError
+from fraud.local_key import local_key
 from fraud.settings import MINIMUM_KEY_LENGTH, Settings
 from fraud.token_memory import TokenMemory
 
@@ -57,7 +54,7 @@ class Tokeniser:
             return cls(settings.token_key.get_secret_value().strip().encode())
         if settings.environment == "production":
             raise SettingsError("RINGFENCE_TOKEN_KEY: required in production")
-        return cls(_local_key(settings.home / KEY_FILE))
+        return cls(local_key(settings.home / KEY_FILE))
 
     def __repr__(self) -> str:
         return "Tokeniser(key=********)"
@@ -95,33 +92,3 @@ def _base32(digest: bytes) -> str:
         f"{p[high >> 20 & 1023]}{p[high >> 10 & 1023]}{p[high & 1023]}{p[low >> 50]}{p[low >> 40 & 1023]}"
         f"{p[low >> 30 & 1023]}{p[low >> 20 & 1023]}{p[low >> 10 & 1023]}{p[low & 1023]}"
     )
-
-
-def _local_key(path: Path) -> bytes:
-    if not path.exists():
-        _make_key(path)
-    mode = stat.S_IMODE(path.stat().st_mode)
-    if mode & 0o077:
-        raise SettingsError(f"{path}: other users can read this key; run `chmod 600 {path}`")
-    key = path.read_bytes().strip()
-    if len(key) < MINIMUM_KEY_LENGTH:
-        raise SettingsError(f"{path}: damaged key; restore it from a copy (a new key makes other tokens)")
-    return key
-
-
-def _make_key(path: Path) -> None:
-    """Makes the key so that of several processes starting at once one wins and none sees half a key."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_hex(32) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        # A link, unlike a rename, never replaces the key that another process made first.
-        path.hardlink_to(aside)
-    except FileExistsError:
-        return
-    finally:
-        aside.unlink()
