@@ -6,8 +6,12 @@ import logging
 import signal
 import socket
 from contextlib import ExitStack
+<<<<<<< HEAD
 from pathlib import Path
 from typing import Annotated
+=======
+from typing import Annotated, Any
+>>>>>>> 36fe446 (Let people sign in: passwords, sessions kept on the server, tokens against forged requests, OpenID Connect)
 
 import typer
 import waitress
@@ -26,12 +30,16 @@ from dashboard.pages import (
 )
 from dashboard.safety import check_host, is_loopback, secure
 from dashboard.shell import frame
-from fraud.access import Person, Role
+from dashboard.sign_in import SignIn
+from dashboard.sign_in_rules import SignInRules
+from dashboard.signed_in import SignedIn
 from fraud.errors import RingfenceError, ServiceError, StoreError
 from fraud.record import Record
 from fraud.record_reader import RecordReader
+from fraud.sessions import Sessions
 from fraud.settings import Settings
 from fraud.tokens import Tokeniser
+from fraud.users import Users
 from graph.kept import Kept
 from graph.opening import open_graph_store
 from graph.store import GraphStore
@@ -44,6 +52,7 @@ log = logging.getLogger(__name__)
 THREADS = 16
 CLOSING_SECONDS = 2.0
 
+<<<<<<< HEAD
 PAGES = (
     queue,
     alert,
@@ -55,6 +64,8 @@ PAGES = (
 OPERATOR = Person("operator", "Operator", Role.ADMIN)
 """Whoever sits at this machine."""
 
+=======
+>>>>>>> 36fe446 (Let people sign in: passwords, sessions kept on the server, tokens against forged requests, OpenID Connect)
 
 def create_app(
     record: RecordReader,
@@ -63,9 +74,14 @@ def create_app(
     currency: str = "USD",
     only_loopback: bool = True,
     tokeniser: Tokeniser | None = None,
+<<<<<<< HEAD
     model: Path | None = None,
+=======
+    rules: SignInRules | None = None,
+>>>>>>> 36fe446 (Let people sign in: passwords, sessions kept on the server, tokens against forged requests, OpenID Connect)
 ) -> Dash:
     """The app over a record and a graph store; without the latter the pages draw what the record knows."""
+    rules = rules or SignInRules()
     app = Dash(
         "dashboard",
         use_pages=True,
@@ -75,14 +91,26 @@ def create_app(
         suppress_callback_exceptions=True,
         serve_locally=True,
     )
+<<<<<<< HEAD
     guard = Guard(app, lambda: OPERATOR)
     desk = Desk(record, graph_store, currency, guard, tokeniser, model)
     for page in PAGES:
         page.register(app, desk)
     register_canvas(app, desk)
     app.layout = frame()
+=======
+    secure(app, only_loopback=only_loopback, https=rules.https, host=rules.host)
+    users, sessions = Users(record.engine), Sessions(record.engine, rules.limits)
+    signed_in = SignedIn(app.server, sessions, rules)
+    guard = Guard(app, signed_in.person)
+    SignIn(guard, users, signed_in, rules)
+    desk = Desk(record, graph_store, currency, guard, tokeniser)
+    for page in (queue, alert, search, trends):
+        page.register(app, desk)
+    # Dash also calls it before its first request is let in: then there may be nobody.
+    app.layout = lambda: frame(signed_in.person())
+>>>>>>> 36fe446 (Let people sign in: passwords, sessions kept on the server, tokens against forged requests, OpenID Connect)
     guard.open_route("/healthz", lambda: _health(desk))
-    secure(app, only_loopback=only_loopback)
     return app
 
 
@@ -90,7 +118,8 @@ def serve(settings: Settings, *, host: str | None = None, port: int | None = Non
     """Open the stores that the settings name and serve the pages until interrupted."""
     host = host or settings.dashboard.host
     port = settings.dashboard.port if port is None else port
-    check_host(host, settings.environment)
+    check_host(host, settings)
+    rules = SignInRules.from_settings(settings)
     with ExitStack() as stack:
         record = Record.open(settings.database_url.get_secret_value())
         stack.callback(record.close)
@@ -99,22 +128,38 @@ def serve(settings: Settings, *, host: str | None = None, port: int | None = Non
             record,
             graph_store,
             currency=settings.currency,
-            only_loopback=is_loopback(host),
+            only_loopback=is_loopback(host) and rules.host is None,
+            rules=rules,
             tokeniser=Tokeniser.from_settings(settings),
             model=settings.stream.model or settings.home / "model",
         )
         # A browser asks for more files at once than there are threads; that a few wait is no news.
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         listener = stack.enter_context(_listen(host, port))
-        server = waitress.create_server(app.server, sockets=[listener], threads=THREADS, ident="ringfence")
+        server = waitress.create_server(
+            app.server, sockets=[listener], threads=THREADS, ident="ringfence", **_proxy(settings)
+        )
         stack.callback(server.close)
         name = f"[{host}]" if ":" in host else host
         typer.echo(f"Dashboard: http://{name}:{server.effective_port}  (Ctrl-C stops it)")
-        if not is_loopback(host):
-            log.warning("dashboard: %s can be reached from other machines and there is no sign-in yet", host)
+        if not is_loopback(host) and not rules.https:
+            log.warning(
+                "dashboard: passwords travel to %s without TLS; put a proxy that speaks it in front", host
+            )
         # Asked to end, it leaves as after Ctrl-C: the embedded graph store must not stay behind.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         server.run()
+
+
+def _proxy(settings: Settings) -> dict[str, Any]:
+    """What waitress believes of the proxy in front: where a request came from, by which scheme, to which name."""
+    if settings.dashboard.proxy is None:
+        return {}
+    return {
+        "trusted_proxy": settings.dashboard.proxy,
+        "trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"},
+        "clear_untrusted_proxy_headers": True,
+    }
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -153,9 +198,10 @@ def command(
         ),
     ] = None,
 ) -> None:
-    """Serve the alert queue and the alert pages to a browser on this machine.
+    """Serve the investigators' pages to people who signed in.
 
-    There is no sign-in yet: outside local mode (RINGFENCE_ENVIRONMENT) only a loopback address is accepted.
+    The first admin is made by `python -m fraud users add NAME --role admin`. In production other machines reach the
+    pages through a proxy that speaks TLS (RINGFENCE_DASHBOARD__PUBLIC_URL).
     """
     serve(Settings.load(), host=host, port=port)
 

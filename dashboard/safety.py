@@ -1,4 +1,4 @@
-"""What keeps the pages to those they are for, until people sign in: loopback only, strict headers."""
+"""What keeps the pages to those they are for beside the sign-in: names they answer to, strict headers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dash import Dash
 from flask import Response, abort, request
 
 from fraud.errors import SettingsError
+from fraud.settings import Settings
 
 __all__ = ["check_host", "is_loopback", "secure"]
 
@@ -35,31 +36,34 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def check_host(host: str, environment: str) -> None:
-    """Refuse to be reachable from other machines in production, as there is no sign-in yet."""
-    if environment != "local" and not is_loopback(host):
+def check_host(host: str, settings: Settings) -> None:
+    """Refuse to be reachable from other machines in production without TLS, where passwords would travel openly."""
+    if settings.environment != "local" and not is_loopback(host) and settings.dashboard.public_url is None:
         raise SettingsError(
-            f"RINGFENCE_DASHBOARD__HOST: {host} can be reached from other machines and the pages have no sign-in yet; "
-            "listen on 127.0.0.1 and put an authenticating proxy in front"
+            f"RINGFENCE_DASHBOARD__PUBLIC_URL: required to listen on {host} in production: the https:// address "
+            "of the proxy in front, which speaks TLS to browsers; or listen on 127.0.0.1"
         )
 
 
-def secure(app: Dash, *, only_loopback: bool) -> None:
-    """Add headers to every answer; with ``only_loopback`` refuse requests that name another host.
+def secure(app: Dash, *, only_loopback: bool, https: bool = False, host: str | None = None) -> None:
+    """Add headers to every answer; refuse requests that name another host than ``host`` or this machine itself.
 
-    The latter stops a foreign site from reaching the pages by pointing its own name at this machine.
+    The latter, asked for by ``only_loopback`` or by a ``host``, stops a foreign site from reaching the pages by
+    pointing its own name at this machine. With ``https`` browsers are told to come by TLS from now on.
     """
+    names = LOOPBACK_NAMES if host is None else LOOPBACK_NAMES | {host}
+    headers = {**HEADERS, "Strict-Transport-Security": "max-age=31536000"} if https else HEADERS
 
     def refuse_other_names() -> None:
         name = urlsplit(f"//{request.host}").hostname
-        if only_loopback and name not in LOOPBACK_NAMES:
-            abort(400, "This address is only for this machine.")
+        if (only_loopback or host is not None) and name not in names:
+            abort(400, "This address is not served here.")
 
     def add_headers(response: Response) -> Response:
         # Dash adds inline scripts as late as the first request, so their hashes are asked for each time.
         is_page = response.mimetype == "text/html"
         policy = _page_policy(app.csp_hashes()) if is_page else "default-src 'none'; frame-ancestors 'none'"
-        response.headers.update({**HEADERS, "Content-Security-Policy": policy})
+        response.headers.update({**headers, "Content-Security-Policy": policy})
         if not request.path.startswith(("/assets/", "/_dash-component-suites/")):
             response.headers["Cache-Control"] = "no-store"
         return response

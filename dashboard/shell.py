@@ -8,6 +8,9 @@ import dash
 import dash_mantine_components as dmc
 from dash import dcc, html
 
+from dashboard.person_menu import person_menu
+from fraud.access import Person
+
 __all__ = ["THEME", "WAYS", "frame"]
 
 THEME = {
@@ -28,8 +31,8 @@ HELP: dict[str, Any] = {
 }
 
 
-def frame() -> Any:
-    """The layout of the app; pages fill its middle."""
+def frame(person: Person | None) -> Any:
+    """The layout of the app for the person signed in; pages fill its middle."""
     return dmc.MantineProvider(
         [
             dcc.Location(id="shell-location", refresh="callback-nav"),
@@ -38,7 +41,7 @@ def frame() -> Any:
             html.A("Skip to the page", href="#shell-page", className="skip"),
             dmc.AppShell(
                 [
-                    dmc.AppShellHeader(_header(), px="md"),
+                    dmc.AppShellHeader(_header(person), px="md"),
                     dmc.AppShellMain(
                         dmc.Container(
                             html.Div(dash.page_container, id="shell-page", tabIndex="-1"), size="xl", px=0
@@ -54,7 +57,7 @@ def frame() -> Any:
     )
 
 
-def _header() -> Any:
+def _header(person: Person | None) -> Any:
     home = dcc.Link(
         [html.Span("◍", className="brand-sign", **UNSPOKEN), html.Span("Ringfence", className="brand-name")],
         href="/",
@@ -70,7 +73,7 @@ def _header() -> Any:
         **{"aria-label": "Switch between light and dark"},
     )
     keys = html.Button("?", className="keys-button", type="button", title="Keys (?)", **HELP)
-    right = dmc.Group([keys, scheme], gap=4, wrap="nowrap")
+    right = dmc.Group([keys, scheme, *([person_menu(person)] if person else [])], gap=4, wrap="nowrap")
     return dmc.Group(
         [dmc.Group([home, ways], gap="lg", wrap="nowrap", className="shell-left"), right],
         justify="space-between",

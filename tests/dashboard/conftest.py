@@ -5,13 +5,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from dashboard.app import create_app
+from fraud.access import Role
 from fraud.record import Record
 from graph.arcade import ArcadeServer
 from graph.store import GraphStore
+from tests.dashboard.people import COOKIE, RULES, person_of, session_cookie
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
@@ -37,22 +39,40 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page that fails the test when anything is written to the console as an error."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    page = context.new_page()
-    page.set_default_timeout(20_000)
+def page_as(browser: Browser, record: Record) -> Iterator[Callable[[Role | None], Page]]:
+    """Pages of a browser that somebody of a role is signed in with over ``record``, or nobody.
+
+    The test fails when anything is written to a console as an error; browsers say so of a refused request too.
+    """
+    contexts: list[BrowserContext] = []
     errors: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
         if message.type == "error":
             errors.append(message.text)
 
-    page.on("console", note)
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    yield page
-    context.close()
+    def open_page(role: Role | None) -> Page:
+        context = browser.new_context(viewport={"width": 1280, "height": 900})
+        contexts.append(context)
+        if role is not None:
+            cookie = session_cookie(record, person_of(record, role))
+            context.add_cookies([{"name": COOKIE, "value": cookie, "domain": "127.0.0.1", "path": "/"}])
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.on("console", note)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
     assert errors == []
+
+
+@pytest.fixture
+def page(page_as: Callable[[Role | None], Page]) -> Page:
+    """A page signed in as admin."""
+    return page_as(Role.ADMIN)
 
 
 @pytest.fixture
@@ -74,7 +94,7 @@ def serve() -> Iterator[Callable[[Record, GraphStore | None], str]]:
     running: list[tuple[BaseWSGIServer, threading.Thread]] = []
 
     def start(record: Record, graph_store: GraphStore | None) -> str:
-        app = create_app(record, graph_store, currency="USD")
+        app = create_app(record, graph_store, currency="USD", rules=RULES)
         server = make_server("127.0.0.1", 0, app.server, threaded=True)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()

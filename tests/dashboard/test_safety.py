@@ -15,11 +15,13 @@ import pytest
 
 from dashboard.app import create_app, serve
 from dashboard.safety import check_host, is_loopback
+from fraud.access import Role
 from fraud.errors import ServiceError, SettingsError
 from fraud.record import Record
 from fraud.settings import Settings
 from graph.arcade import ArcadeServer
 from graph.store import GraphStore
+from tests.dashboard.people import app_over, client_of
 from tests.dashboard.world import fill
 
 
@@ -32,8 +34,16 @@ def test_health_tells_what_is_down(record: Record) -> None:
 
 
 def test_every_answer_bears_safe_headers(record: Record) -> None:
-    client = create_app(record, None).server.test_client()
-    for path in ("/", "/healthz", "/_dash-layout", "/assets/ringfence.css", "/nowhere"):
+    client = client_of(app_over(record), record, Role.VIEWER)
+    for path in (
+        "/",
+        "/healthz",
+        "/_dash-layout",
+        "/assets/ringfence.css",
+        "/nowhere",
+        "/sign-in",
+        "/password",
+    ):
         with client.get(path) as answer:
             headers = answer.headers
         assert headers["X-Content-Type-Options"] == "nosniff"
@@ -64,15 +74,20 @@ def test_a_port_that_is_taken_is_said(tmp_path: Path, monkeypatch: pytest.Monkey
             serve(Settings.load(home=tmp_path), port=taken.getsockname()[1])
 
 
-def test_other_machines_are_shut_out_of_production() -> None:
+def test_other_machines_come_to_production_by_tls_only(tmp_path: Path) -> None:
     assert is_loopback("127.0.0.2")
-    check_host("::1", "production")
-    check_host("0.0.0.0", "local")  # noqa: S104 - that it is allowed is the point
-    with pytest.raises(SettingsError, match="no sign-in yet"):
-        check_host("0.0.0.0", "production")  # noqa: S104
-    settings = Settings.load(environment="production", token_key="k" * 64)
-    with pytest.raises(SettingsError, match="RINGFENCE_DASHBOARD__HOST"):
-        serve(settings, host="192.168.1.4")
+    check_host("0.0.0.0", Settings.load())  # noqa: S104 - that it is allowed is the point
+    production: dict[str, object] = {"home": tmp_path, "environment": "production", "token_key": "k" * 64}
+    check_host("::1", Settings.load(**production))
+    with pytest.raises(SettingsError, match="RINGFENCE_DASHBOARD__PUBLIC_URL: required"):
+        serve(Settings.load(**production), host="192.168.1.4")
+    plain = Settings.load(
+        **production, dashboard={"public_url": "http://desk.example", "secret_key": "s" * 64}
+    )
+    with pytest.raises(SettingsError, match="https://"):
+        serve(plain, host="192.168.1.4")
+    with pytest.raises(SettingsError, match="RINGFENCE_DASHBOARD__SECRET_KEY: required"):
+        serve(Settings.load(**production))
 
 
 def test_the_command_serves_follows_the_record_and_stops_when_told(tmp_path: Path) -> None:

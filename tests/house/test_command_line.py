@@ -47,6 +47,7 @@ COMMANDS = [
     "audit-trail",
     "database",
     "services",
+    "users",
     "settings",
     "version",
 ]
