@@ -6,12 +6,8 @@ import logging
 import signal
 import socket
 from contextlib import ExitStack
-<<<<<<< HEAD
 from pathlib import Path
-from typing import Annotated
-=======
 from typing import Annotated, Any
->>>>>>> 36fe446 (Let people sign in: passwords, sessions kept on the server, tokens against forged requests, OpenID Connect)
 
 import typer
 import waitress
@@ -52,7 +48,6 @@ log = logging.getLogger(__name__)
 THREADS = 16
 CLOSING_SECONDS = 2.0
 
-<<<<<<< HEAD
 PAGES = (
     queue,
     alert,
@@ -61,11 +56,6 @@ PAGES = (
     trends,
 )
 
-OPERATOR = Person("operator", "Operator", Role.ADMIN)
-"""Whoever sits at this machine."""
-
-=======
->>>>>>> 36fe446 (Let people sign in: passwords, sessions kept on the server, tokens against forged requests, OpenID Connect)
 
 def create_app(
     record: RecordReader,
@@ -74,11 +64,8 @@ def create_app(
     currency: str = "USD",
     only_loopback: bool = True,
     tokeniser: Tokeniser | None = None,
-<<<<<<< HEAD
     model: Path | None = None,
-=======
     rules: SignInRules | None = None,
->>>>>>> 36fe446 (Let people sign in: passwords, sessions kept on the server, tokens against forged requests, OpenID Connect)
 ) -> Dash:
     """The app over a record and a graph store; without the latter the pages draw what the record knows."""
     rules = rules or SignInRules()
@@ -91,25 +78,17 @@ def create_app(
         suppress_callback_exceptions=True,
         serve_locally=True,
     )
-<<<<<<< HEAD
-    guard = Guard(app, lambda: OPERATOR)
-    desk = Desk(record, graph_store, currency, guard, tokeniser, model)
-    for page in PAGES:
-        page.register(app, desk)
-    register_canvas(app, desk)
-    app.layout = frame()
-=======
     secure(app, only_loopback=only_loopback, https=rules.https, host=rules.host)
     users, sessions = Users(record.engine), Sessions(record.engine, rules.limits)
     signed_in = SignedIn(app.server, sessions, rules)
     guard = Guard(app, signed_in.person)
     SignIn(guard, users, signed_in, rules)
-    desk = Desk(record, graph_store, currency, guard, tokeniser)
-    for page in (queue, alert, search, trends):
+    desk = Desk(record, graph_store, currency, guard, tokeniser, model)
+    for page in PAGES:
         page.register(app, desk)
+    register_canvas(app, desk)
     # Dash also calls it before its first request is let in: then there may be nobody.
     app.layout = lambda: frame(signed_in.person())
->>>>>>> 36fe446 (Let people sign in: passwords, sessions kept on the server, tokens against forged requests, OpenID Connect)
     guard.open_route("/healthz", lambda: _health(desk))
     return app
 
