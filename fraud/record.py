@@ -32,6 +32,7 @@ from fraud.record_rows import SavedState
 from fraud.ring import Ring
 from fraud.run import Run
 from fraud.schema import open_schema
+from fraud.standing_scores import Rescoring, StandingScore, keep_rescoring
 from fraud.transaction import Transaction
 
 __all__ = ["Record", "Written"]
@@ -140,6 +141,11 @@ class Record(RecordReader):
         """Keep the newest state of a name; one that has come less far than the one on record is ignored."""
         with self._transaction() as connection:
             keep_state(connection, SavedState(name, position, body))
+
+    def keep_rescoring(self, rescoring: Rescoring, scores: Sequence[StandingScore]) -> None:
+        """Put a rescoring in the place of the one before it because of the same case, with all its scores."""
+        with self._transaction() as connection:
+            keep_rescoring(connection, rescoring, scores)
 
     def save_run(self, run: Run) -> None:
         """Record the newest state of a run."""

@@ -18,7 +18,15 @@ from sqlalchemy import (
     text,
 )
 
-from fraud import access_tables, audit_tables, case_tables, delivery_tables, desk_tables, record_tables
+from fraud import (
+    access_tables,
+    audit_tables,
+    case_tables,
+    delivery_tables,
+    desk_tables,
+    record_tables,
+    standing_tables,
+)
 from fraud.database import writing
 from fraud.errors import StoreError
 
@@ -34,7 +42,14 @@ __all__ = [
     "stamp",
 ]
 
-REVISIONS = ("0001_record", "0002_cases", "0003_deliveries", "0004_access", "0006_saved_views")
+REVISIONS = (
+    "0001_record",
+    "0002_cases",
+    "0003_deliveries",
+    "0004_access",
+    "0005_standing_scores",
+    "0006_saved_views",
+)
 """Every revision that there has been, the oldest first: one script each in ``fraud/migrations/versions``."""
 
 HEAD = REVISIONS[-1]
@@ -45,7 +60,15 @@ REMEDY = "stop what uses it and run `python -m fraud database upgrade`"
 SCHEMA_LOCK = 7_231_001
 """PostgreSQL's advisory lock while tables are made: two that open a new record at once would collide."""
 
-TABLES = (record_tables, access_tables, audit_tables, case_tables, delivery_tables, desk_tables)
+TABLES = (
+    record_tables,
+    access_tables,
+    audit_tables,
+    case_tables,
+    delivery_tables,
+    desk_tables,
+    standing_tables,
+)
 """The files that describe tables: imported, their tables are in ``metadata``. Name yours here."""
 
 metadata = record_tables.metadata

@@ -121,9 +121,7 @@ def keep_rescoring(connection: Connection, rescoring: Rescoring, scores: Sequenc
     }
     statement = upsert(connection, rescorings)
     changed = {name: statement.excluded[name] for name in row if name != "because_of"}
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=["because_of"], set_=changed), [row]
-    )
+    connection.execute(statement.on_conflict_do_update(index_elements=["because_of"], set_=changed), [row])
     connection.execute(delete(standing_scores).where(standing_scores.c.because_of == rescoring.because_of))
     if scores:
         connection.execute(insert(standing_scores), [msgspec.structs.asdict(one) for one in scores])

@@ -18,7 +18,7 @@ rescorings = Table(
     Column("done_at", Instant),
     Index("rescorings_by_work", "done_at"),
 )
-"""The newest rescoring because of each case; ``transaction_ids`` are those labelled, as JSON, and ``decided_at`` is when
+"""The newest rescoring because of each case; ``transaction_ids`` are those labelled, as JSON, ``decided_at`` is when
 they were. Not done yet while ``done_at`` is empty."""
 
 standing_scores = Table(

@@ -23,10 +23,12 @@ from fraud.label import Label
 from fraud.record_reader import RecordReader
 from fraud.record_rows import SavedState
 from fraud.ring import Ring
+from fraud.standing_scores import Rescoring, StandingScore
 from stream.record_wire import (
     Answer,
     Batch,
     Failed,
+    KeepRescoring,
     MarkSent,
     Open,
     Request,
@@ -121,6 +123,10 @@ class RecordClient(RecordReader):
     def mark_sent(self, idempotency_keys: Iterable[str], at: datetime) -> None:
         """Note that these states of alerts were handed over."""
         self._ask(MarkSent(list(idempotency_keys), at))
+
+    def keep_rescoring(self, rescoring: Rescoring, scores: Sequence[StandingScore]) -> None:
+        """Keep what was, or is to be, looked at again because of a case; see ``Record.keep_rescoring``."""
+        self._ask(KeepRescoring(rescoring, list(scores)))
 
     def close(self) -> None:
         """Let the process finish, and close all connections."""

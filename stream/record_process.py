@@ -23,6 +23,7 @@ from stream.record_wire import (
     Batch,
     Done,
     Failed,
+    KeepRescoring,
     MarkSent,
     Open,
     Request,
@@ -65,6 +66,8 @@ def _carry_out(record: Record, request: Request, arrays: memoryview) -> Answer:
             record.write_batch([], [], **msgspec.structs.asdict(request))
         case MarkSent(keys, at):
             record.mark_sent(keys, at)
+        case KeepRescoring(rescoring, scores):
+            record.keep_rescoring(rescoring, scores)
         case Open():
             raise AssertionError("unreachable: serve opens")
         case rows:

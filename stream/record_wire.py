@@ -23,6 +23,7 @@ from fraud.decision import Reason
 from fraud.label import Label
 from fraud.record_rows import SavedState
 from fraud.ring import Ring
+from fraud.standing_scores import Rescoring, StandingScore
 from fraud.transaction import Transaction
 from stream.ledger import LedgerRow
 from stream.verdicts import ScoredBy, Verdicts
@@ -32,6 +33,7 @@ __all__ = [
     "Batch",
     "Done",
     "Failed",
+    "KeepRescoring",
     "MarkSent",
     "Open",
     "Request",
@@ -92,7 +94,14 @@ class MarkSent(msgspec.Struct, frozen=True, tag=True):
     at: datetime
 
 
-Request = Open | Rows | Batch | MarkSent
+class KeepRescoring(msgspec.Struct, frozen=True, tag=True):
+    """Keep what was, or is to be, looked at again because of a case."""
+
+    rescoring: Rescoring
+    scores: list[StandingScore]
+
+
+Request = Open | Rows | Batch | MarkSent | KeepRescoring
 
 
 class Done(msgspec.Struct, frozen=True, tag=True):

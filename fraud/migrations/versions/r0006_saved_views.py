@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0006_saved_views"
-down_revision = "0004_access"
+down_revision = "0005_standing_scores"
 
 Number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 Instant = sa.BigInteger
