@@ -37,7 +37,6 @@ def bits(graph: OnlineGraph) -> dict[str, bytes]:
         "table": index.table[: int(index.census[2])].tobytes(),
         "spare": index.room[index.used : index.used + LENT].tobytes(),
         "spare names": index.names[index.used : index.used + LENT].tobytes(),
-        "spare sides": graph.motifs.arrays.numbers[: index.used + LENT].tobytes(),
     }
 
 
