@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -169,17 +170,41 @@ class RecordReader(RecordLog):
 
     def receipt(self, transaction_id: str) -> Receipt | None:
         """What a transaction was scored from, or None where no receipt was kept."""
-        found = next(self._row_ids([transaction_id]), None)
-        if found is None:
-            return None
-        batch_id, i = found[0] >> ROW_BITS, found[0] & ((1 << ROW_BITS) - 1)
-        rows = self._rows(select(receipts.c.body).where(receipts.c.batch_id == batch_id))
-        if not rows:
-            return None
-        batch = ReceiptBatch.from_bytes(rows[0].body)
-        if i >= len(batch) or batch.transaction_ids[i] != transaction_id:
-            raise StoreError(f"receipt: row {i} belongs to another transaction; restore a backup")
-        return batch.row(i)
+        return next(iter(self.receipts([transaction_id])), None)
+
+    def receipts(self, transaction_ids: Iterable[str]) -> list[Receipt]:
+        """What transactions were scored from, in no order; those without a receipt are left out.
+
+        A receipt is read with all of its batch, so ask for a few dozen at most.
+        """
+        wanted = list(transaction_ids)
+        found: list[Receipt] = []
+        for some in self._row_ids(wanted):
+            places: dict[int, list[int]] = {}
+            for row_id in some:
+                places.setdefault(row_id >> ROW_BITS, []).append(row_id & ((1 << ROW_BITS) - 1))
+            for batch_id, kept in self._receipt_batches(places):
+                if max(places[batch_id]) >= len(kept):
+                    raise StoreError(f"receipt: batch {batch_id} lacks rows; restore a backup")
+                found += [kept.row(i) for i in places[batch_id]]
+        if not {one.transaction_id for one in found} <= set(wanted):
+            raise StoreError("receipt: a row belongs to another transaction; restore a backup")
+        return found
+
+    def receipts_beside(self, transaction_id: str, limit: int = 200) -> list[Receipt]:
+        """Receipts of the other transactions that were scored in the same batch."""
+        for some in self._row_ids([transaction_id]):
+            for _, kept in self._receipt_batches([some[0] >> ROW_BITS]):
+                rows = (
+                    kept.row(i) for i, other in enumerate(kept.transaction_ids) if other != transaction_id
+                )
+                return list(islice(rows, limit))
+        return []
+
+    def _receipt_batches(self, batch_ids: Iterable[int]) -> Iterator[tuple[int, ReceiptBatch]]:
+        query = select(receipts.c.batch_id, receipts.c.body).where(receipts.c.batch_id.in_(list(batch_ids)))
+        for row in self._rows(query):
+            yield row.batch_id, ReceiptBatch.from_bytes(row.body)
 
     def counts_by_day(self) -> list[DayCount]:
         """Decisions and money by day of event time, oldest first."""

@@ -24,7 +24,7 @@ from fraud.errors import InputError
 from graph.connection import GraphConnection
 from graph.portion import Row
 
-__all__ = ["Parameter", "ParameterKind", "Query", "library", "named", "run"]
+__all__ = ["Parameter", "ParameterKind", "Query", "Value", "library", "named", "run"]
 
 PICTURE = "picture"
 NEO4J_ONLY = "Neo4j only: "
