@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     Column,
     Float,
@@ -18,7 +17,7 @@ from sqlalchemy import (
     text,
 )
 
-from fraud.record_tables import Instant, metadata
+from fraud.record_tables import Instant, Number, metadata
 
 __all__ = [
     "CLOSED",
@@ -32,8 +31,6 @@ __all__ = [
     "cases",
 ]
 
-Number = BigInteger().with_variant(Integer, "sqlite")
-
 NOT_CLOSED = text("state <> 'closed'")
 """The condition of the partial indexes, to be said by a query in the same words."""
 
@@ -43,7 +40,7 @@ CLOSED = text("state = 'closed'")
 cases = Table(
     "cases",
     metadata,
-    Column("number", Number, primary_key=True),
+    Column("number", Number, primary_key=True, autoincrement=False),
     Column("alert_id", String, ForeignKey("alerts.alert_id"), nullable=False),
     Column("alert_version", Integer, nullable=False),
     Column("subject", String, nullable=False),
@@ -98,9 +95,8 @@ cases = Table(
             "assignee": ("assignee", "severity_rank", "at_risk"),
         }.items()
     ),
-    sqlite_autoincrement=True,
 )
-"""``number`` is the case's name without its letters; ``at_risk`` is money times score."""
+"""``number`` is the case's name without its letters, counted from 1; ``at_risk`` is money times score."""
 
 case_evidence = Table(
     "case_evidence",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import Engine, insert, select
 
@@ -12,12 +13,19 @@ from fraud.record_tables import ring_acts
 from fraud.ring import RingStep
 from fraud.ring_act import RingAct
 
-__all__ = ["acts_after", "add_act"]
+__all__ = ["act_row", "acts_after", "add_act"]
 
 
 def add_act(engine: Engine, act: RingAct) -> int:
     """Put an act on record; returns its number. Raises StoreUnavailable when it may be tried again."""
-    row = {
+    with store_errors("write"), engine.connect() as connection, writing(connection):
+        key = connection.execute(insert(ring_acts).values(act_row(act))).inserted_primary_key
+    return int(key[0]) if key is not None else 0
+
+
+def act_row(act: RingAct) -> dict[str, Any]:
+    """The row of an act that is made now, for whoever writes it beside other things."""
+    return {
         "ring_id": act.ring_id,
         "step": act.step.value,
         "by": act.by,
@@ -25,9 +33,6 @@ def add_act(engine: Engine, act: RingAct) -> int:
         "until": act.until,
         "made_at": datetime.now(UTC),
     }
-    with store_errors("write"), engine.connect() as connection, writing(connection):
-        key = connection.execute(insert(ring_acts).values(row)).inserted_primary_key
-    return int(key[0]) if key is not None else 0
 
 
 def acts_after(engine: Engine, number: int) -> list[NumberedAct]:

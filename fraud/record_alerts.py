@@ -11,6 +11,8 @@ from sqlalchemy import Connection, Insert, case, delete, select
 
 from fraud import record_tables as table
 from fraud.alert import Alert, AlertState
+from fraud.case_history import hold_cases
+from fraud.case_intake import join_cases
 from fraud.database import insert_new, portions, upsert
 from fraud.ring import Ring
 
@@ -79,10 +81,14 @@ def _ring_row(ring: Ring, batch_id: int) -> dict[str, Any]:
 
 
 def save_alerts(connection: Connection, alerts: Iterable[Alert]) -> None:
-    """Keep the newest version of each alert; it may close or reopen one, else ``state`` is the investigators'."""
+    """Keep the newest version of each alert, and let each state join its case.
+
+    A state may close or reopen its alert; else the alert stands as its case does.
+    """
     states = sorted(alerts, key=lambda alert: alert.version)
     if not states:
         return
+    hold_cases(connection)
     for reopened, some in groupby(states, key=lambda alert: alert.reopened):
         connection.execute(
             _newest_alert(connection, reopened=reopened), [_alert_row(alert) for alert in some]
@@ -92,6 +98,7 @@ def save_alerts(connection: Connection, alerts: Iterable[Alert]) -> None:
         for a in states
     ]
     insert_new(connection, table.alert_outbox, outbox)
+    join_cases(connection, states)
 
 
 def _newest_alert(connection: Connection, *, reopened: bool) -> Insert:

@@ -51,7 +51,7 @@ def upgrade() -> None:
     op.create_index("audit_trail_by_subject", "audit_trail", ["subject", "number"])
     op.create_table(
         "cases",
-        sa.Column("number", Number, nullable=False),
+        sa.Column("number", Number, autoincrement=False, nullable=False),
         sa.Column("alert_id", sa.String, nullable=False),
         sa.Column("alert_version", sa.Integer, nullable=False),
         sa.Column("subject", sa.String, nullable=False),
@@ -81,7 +81,6 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer, nullable=False),
         sa.ForeignKeyConstraint(["alert_id"], ["alerts.alert_id"]),
         sa.PrimaryKeyConstraint("number"),
-        sqlite_autoincrement=True,
     )
     op.create_index("cases_by_alert", "cases", ["alert_id", "number"])
     op.create_index(
