@@ -76,7 +76,11 @@ class CaseAct:
         elif one.state is CaseState.AWAITING_APPROVAL:
             what = f"decided by {one.decided_by} and waiting for approval"
         elif one.assignee is not None:
-            what = f"{one.assignee} has it" if one.assignee != self.by.name else "you have it, and it was changed"
+            what = (
+                f"{one.assignee} has it"
+                if one.assignee != self.by.name
+                else "you have it, and it was changed"
+            )
         else:
             what = "it was changed since it was read"
         return CaseMoved(one.case_id, one.assignee, what)

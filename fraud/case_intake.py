@@ -143,7 +143,8 @@ class _Intake:
         if changed:
             # Before those that are new: of one alert only one may be open at any moment.
             values = [
-                {"of_number": row["number"], **{f"new_{name}": row[name] for name in CHANGEABLE}} for row in changed
+                {"of_number": row["number"], **{f"new_{name}": row[name] for name in CHANGEABLE}}
+                for row in changed
             ]
             self._connection.execute(UPDATE, values)
         if self._added:

@@ -29,7 +29,9 @@ def keep_labels(
     """
     if disposition not in (Disposition.CONFIRMED_FRAUD, Disposition.FALSE_POSITIVE):
         if chosen:
-            raise InputError(f"fraud_transactions: {disposition.value} says nothing about single transactions")
+            raise InputError(
+                f"fraud_transactions: {disposition.value} says nothing about single transactions"
+            )
         return 0
     query = select(case_evidence.c.transaction_id).where(case_evidence.c.case_number == number)
     evidence = set(connection.execute(query).scalars())
@@ -41,10 +43,10 @@ def keep_labels(
     else:
         labelled = set(chosen)
         if strange := sorted(labelled - evidence):
-            raise InputError(f"fraud_transactions: {strange[0][:60]!r} is not in the evidence of {case_id(number)}")
-    rows = [
-        {"case_number": number, "transaction_id": one, "is_fraud": is_fraud} for one in sorted(labelled)
-    ]
+            raise InputError(
+                f"fraud_transactions: {strange[0][:60]!r} is not in the evidence of {case_id(number)}"
+            )
+    rows = [{"case_number": number, "transaction_id": one, "is_fraud": is_fraud} for one in sorted(labelled)]
     insert_new(connection, case_labels, rows)
     return len(rows)
 

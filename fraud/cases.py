@@ -231,7 +231,9 @@ class Cases(CaseReader):
             newest = select(func.max(cases.c.number)).where(cases.c.alert_id == act.case.alert_id)
             number = act.connection.execute(newest).scalar_one()
             if number != act.number:
-                raise InputError(f"{name}: {case_id(number)} is the newer case of this subject; work on that one")
+                raise InputError(
+                    f"{name}: {case_id(number)} is the newer case of this subject; work on that one"
+                )
             drop_unsent(act.connection, act.number)
             due = due_date(act.case.severity, act.now, self.settings)
             act.change(state=CaseState.IN_PROGRESS.value, assignee=by.name, due_at=due, **UNDECIDED)
@@ -305,10 +307,14 @@ class Cases(CaseReader):
     def _expect_second(self, act: CaseAct) -> None:
         act.expect(CaseState.AWAITING_APPROVAL)
         if act.case.decided_by == act.by.name:
-            raise InputError(f"{act.case.case_id}: you decided it; somebody else is to approve or refuse that")
+            raise InputError(
+                f"{act.case.case_id}: you decided it; somebody else is to approve or refuse that"
+            )
 
     def _check_can_work(self, act: CaseAct, to: str) -> None:
-        query = select(people.c.shown_name, people.c.role).where(people.c.name == to, people.c.disabled_at.is_(None))
+        query = select(people.c.shown_name, people.c.role).where(
+            people.c.name == to, people.c.disabled_at.is_(None)
+        )
         row = act.connection.execute(query).first()
         if row is None or not Person(to, row.shown_name, Role(row.role)).may(Permission.WORK_CASES):
             raise InputError(f"to: {to[:64]!r} is nobody who may work on cases")
