@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, func, select, update
+from sqlalchemy import ColumnElement, Engine, case, func, select, update
 
 from fraud.database import store_errors, writing
 from fraud.delivery import Delivery, DeliveryState
@@ -39,6 +39,28 @@ class Deliveries:
         with store_errors("read"), self._engine.connect() as connection:
             rows = connection.execute(query.group_by(table.c.channel, table.c.state)).all()
         return {(row.channel, DeliveryState(row.state)): row.number for row in rows}
+
+    def standing(self, now: datetime) -> dict[str, tuple[int, int, float]]:
+        """By channel: deliveries that wait or are under way, those given up, and for how many seconds the first of
+        those that wait has been due."""
+        waiting = table.c.state.in_((DeliveryState.WAITING.value, DeliveryState.SENDING.value))
+        dead = table.c.state.in_([state.value for state in RETRIED])
+        query = select(
+            table.c.channel,
+            func.sum(case((waiting, 1), else_=0)).label("waiting"),
+            func.sum(case((dead, 1), else_=0)).label("dead"),
+            func.min(case((waiting, table.c.next_try_at))).label("due"),
+        )
+        with store_errors("read"), self._engine.connect() as connection:
+            rows = connection.execute(query.where(waiting | dead).group_by(table.c.channel)).all()
+        return {
+            row.channel: (
+                int(row.waiting),
+                int(row.dead),
+                max((now - row.due).total_seconds(), 0.0) if row.due else 0.0,
+            )
+            for row in rows
+        }
 
     def retry(self, *, channel: str | None = None, alert_id: str | None = None) -> int:
         """Put failed and uncertain deliveries in their turn again, all or some; returns how many there were."""

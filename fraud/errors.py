@@ -11,6 +11,9 @@ RingfenceError
 │   └── StoreUnavailable  the store cannot be reached now; the same call may succeed later
 ├── Forbidden             a person whose role does not permit an act
 ├── ServiceError          a local service (embedded graph, broker) did not start or stopped
+├── DeliveryFailed        a channel did not take a message now; the same may be tried later
+│   ├── DeliveryRefused   it will not take it later either
+│   └── DeliveryUncertain whether it has taken it is not known
 └── AuditFailed           the record does not hold what the ledger gives, or the audit trail was altered
 """
 
@@ -21,6 +24,9 @@ __all__ = [
     "AuditFailed",
     "CaseMoved",
     "Conflict",
+    "DeliveryFailed",
+    "DeliveryRefused",
+    "DeliveryUncertain",
     "InputError",
     "RecordError",
     "RingfenceError",
@@ -96,6 +102,22 @@ class Forbidden(RingfenceError):
 
 class ServiceError(RingfenceError):
     """A local service process did not become ready or stopped by itself."""
+
+
+class DeliveryFailed(RingfenceError):
+    """A channel did not take a message now; ``retry_after`` are the seconds that it asks to be left alone for."""
+
+    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class DeliveryRefused(DeliveryFailed):
+    """A channel refuses a message for good: trying the same again is no use."""
+
+
+class DeliveryUncertain(DeliveryFailed):
+    """A connection broke after a message was handed over and before it was answered for."""
 
 
 class AuditFailed(RingfenceError):

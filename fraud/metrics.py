@@ -26,7 +26,7 @@ from fraud.errors import ServiceError
 from fraud.settings import StreamSettings
 from fraud.transaction import Transaction
 
-__all__ = ["GraphMetrics", "MetricsServer", "WorkerMetrics", "serving"]
+__all__ = ["AlertMetrics", "GraphMetrics", "MetricsServer", "WorkerMetrics", "serving"]
 
 log = logging.getLogger(__name__)
 
@@ -135,6 +135,26 @@ class GraphMetrics(_Family):
         )
         self.failing = self._gauge("graph_failing", "1 while the graph store takes nothing, else 0")
         self.sweeps = self._counter("graph_sweeps", "Times that old history was removed from the graph store")
+
+
+class AlertMetrics(_Family):
+    """Of the process that sends alerts out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.routed = self._counter("alert_states_routed", "States of alerts that the routes were asked about")
+        self.messages = self._counter(
+            "alert_messages",
+            "Messages by channel and what became of them: taken, retried, uncertain, failed",
+            "channel",
+            "outcome",
+        )
+        self.send_seconds = self._histogram("alert_send", "Handing one message over to its channel", LATENCY)
+        self.waiting = self._gauge("deliveries_waiting", "Deliveries that wait or are under way", "channel")
+        self.dead = self._gauge("deliveries_failed", "Deliveries given up, until a person retries them", "channel")
+        self.late_seconds = self._gauge(
+            "deliveries_late_seconds", "How long the delivery has been due that is due for longest", "channel"
+        )
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 The record's outbox table says what is still to be handed over. A file is named after the alert's idempotency key and
 written whole before the state is marked as sent, so a crash in between writes the same file once more and never loses
-one. Other channels come with a later release and read the same table.
+one. Other channels go their own way (``fraud.alerts``) and leave the marks made here alone.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from fraud.errors import StoreUnavailable
 from fraud.record import Record
 from fraud.write_aside import write_files_aside
 
-__all__ = ["Sender", "deliver", "put"]
+__all__ = ["Sender", "deliver", "file_name", "put"]
 
 PORTION = 500
 
@@ -48,13 +48,13 @@ def put(record: Sender, folder: Path, alerts: Sequence[Alert]) -> None:
     """
     try:
         write_files_aside(
-            folder, {_file_name(one): msgspec.json.format(msgspec.json.encode(one)) for one in alerts}
+            folder, {file_name(one): msgspec.json.format(msgspec.json.encode(one)) for one in alerts}
         )
     except OSError as error:
         raise StoreUnavailable(f"{folder}: takes no alert now ({error.strerror}); check the disk") from error
     record.mark_sent([alert.idempotency_key for alert in alerts], datetime.now(UTC))
 
 
-def _file_name(alert: Alert) -> str:
+def file_name(alert: Alert) -> str:
     """``ring-ab12cd-v0003.json``: sorts by alert, then by version."""
     return f"{re.sub(r'[^A-Za-z0-9_-]', '_', alert.alert_id)}-v{alert.version:04d}.json"
