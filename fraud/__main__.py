@@ -41,6 +41,9 @@ COMMANDS: dict[str, Command] = {
     "api": Command("stream.api:command", "Serve decisions, rings and alerts over HTTP"),
     "api-key": Command("stream.api_key_command:command", "Make, list and revoke keys of the HTTP interface"),
     "rings": Command("stream.ring_command:command", "List and show rings; suppress, close or reopen one"),
+    "alerts": Command(
+        "fraud.alerts_command:command", "Send alerts to people, try channels, retry what failed"
+    ),
     "demo": Command("stream.demo:command", "Simulate, train, replay and show the result, end to end"),
     "dashboard": Command("dashboard.app:command", "Serve the investigators' pages"),
     "graph": Command(

@@ -23,7 +23,7 @@ from fraud.delivery_tables import deliveries
 from fraud.record_tables import alert_outbox
 from fraud.routing import Leg, Router
 
-__all__ = ["Intake"]
+__all__ = ["Intake", "unrouted"]
 
 PORTION = 200
 INTAKE_LOCK = 7_231_004
@@ -44,12 +44,12 @@ class Intake:
 
     def take(self, now: datetime | None = None) -> int:
         """Route a portion of the waiting states and return how many there were."""
-        if not self.waiting():
+        if not unrouted(self._engine):
             return 0
         now = now or datetime.now(UTC)
         with store_errors("write"), self._engine.connect() as connection, writing(connection):
             _wait_for_turn(connection)
-            states = _unrouted(connection)
+            states = _next_states(connection)
             if states:
                 past = _Past(connection, {alert.alert_id for alert in states})
                 for alert in states:
@@ -64,12 +64,6 @@ class Intake:
         done = update(alert_outbox).where(condition).values(routed_at=now or datetime.now(UTC))
         with store_errors("write"), self._engine.connect() as connection, writing(connection):
             return connection.execute(done).rowcount
-
-    def waiting(self) -> int:
-        """How many states are not routed yet."""
-        query = select(func.count()).where(alert_outbox.c.routed_at.is_(None))
-        with store_errors("read"), self._engine.connect() as connection:
-            return int(connection.execute(query).scalar_one())
 
     def _route(self, past: _Past, alert: Alert, now: datetime) -> None:
         for leg in self._router.legs(alert, now):
@@ -102,6 +96,13 @@ class Intake:
             last = max(row["sent_at"] or row["updated_at"] for row in told)
             at = max(now, last + self._config.channels[leg.channel].update_gap)
         past.add(_row(alert, leg, now, at))
+
+
+def unrouted(engine: Engine) -> int:
+    """How many states of alerts are not routed yet."""
+    query = select(func.count()).where(alert_outbox.c.routed_at.is_(None))
+    with store_errors("read"), engine.connect() as connection:
+        return int(connection.execute(query).scalar_one())
 
 
 class _Past:
@@ -186,7 +187,7 @@ def _wait_for_turn(connection: Connection) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": INTAKE_LOCK})
 
 
-def _unrouted(connection: Connection) -> list[Alert]:
+def _next_states(connection: Connection) -> list[Alert]:
     outbox = alert_outbox.c
     query = select(outbox.body).where(outbox.routed_at.is_(None)).order_by(outbox.alert_id, outbox.version)
     bodies = connection.execute(query.limit(PORTION)).scalars()

@@ -74,7 +74,6 @@ class Dispatcher:
                 composer,
                 config,
                 self.metrics,
-                case_ids=self._deliveries.case_ids,
             )
             for name, channel in self._channels.items()
         ]
@@ -204,7 +203,9 @@ def send_test(
 
 def _address(config: AlertConfig, name: str, kind: str) -> str:
     if name not in config.contacts:
-        raise SettingsError(f"contact: no {name!r}; the alerts file has {', '.join(config.contacts) or 'none'}")
+        raise SettingsError(
+            f"contact: no {name!r}; the alerts file has {', '.join(config.contacts) or 'none'}"
+        )
     address: str | None = getattr(config.contacts[name], kind)
     if address is None:
         raise DeliveryRefused(f"contact {name}: has no {kind} in the alerts file")

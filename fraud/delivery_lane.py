@@ -37,7 +37,7 @@ class Lane:
         config: AlertConfig,
         metrics: AlertMetrics,
         *,
-        case_ids: CaseIds,
+        case_ids: CaseIds | None = None,
     ) -> None:
         self.name = name
         self._channel = channel
@@ -98,7 +98,13 @@ class Lane:
             wait = max(wait, timedelta(seconds=error.retry_after))
         self._claims.again(claim, str(error), now + wait, now, uncertain=uncertain)
         self._metrics.messages.labels(self.name, "retried").inc()
-        log.warning("alerts: %s did not take %s, again in %.0f s: %s", self.name, claim.message_id, wait.total_seconds(), error)
+        log.warning(
+            "alerts: %s did not take %s, again in %.0f s: %s",
+            self.name,
+            claim.message_id,
+            wait.total_seconds(),
+            error,
+        )
 
     def _give_up(self, claim: Claim, reason: str, now: datetime, *, uncertain: bool = False) -> None:
         self._claims.given_up(claim, reason, now, uncertain=uncertain)
@@ -111,7 +117,7 @@ class Lane:
             claim.alerts,
             told=claim.told,
             answers=claim.answers,
-            cases=self._case_ids(tuple(alert.alert_id for alert in claim.alerts)),
+            cases=self._case_ids(tuple(one.alert_id for one in claim.alerts)) if self._case_ids else None,
             full_tokens=isinstance(self._settings, WebhookConfig) and self._settings.full_tokens,
         )
 
@@ -122,7 +128,9 @@ class Lane:
         contact = self._config.contacts.get(claim.recipient)
         address: str | None = getattr(contact, self._settings.address) if contact else None
         if address is None:
-            raise DeliveryRefused(f"contact {claim.recipient}: has no {self._settings.address} in the alerts file")
+            raise DeliveryRefused(
+                f"contact {claim.recipient}: has no {self._settings.address} in the alerts file"
+            )
         return address
 
 

@@ -142,7 +142,9 @@ class AlertMetrics(_Family):
 
     def __init__(self) -> None:
         super().__init__()
-        self.routed = self._counter("alert_states_routed", "States of alerts that the routes were asked about")
+        self.routed = self._counter(
+            "alert_states_routed", "States of alerts that the routes were asked about"
+        )
         self.messages = self._counter(
             "alert_messages",
             "Messages by channel and what became of them: taken, retried, uncertain, failed",
@@ -151,7 +153,9 @@ class AlertMetrics(_Family):
         )
         self.send_seconds = self._histogram("alert_send", "Handing one message over to its channel", LATENCY)
         self.waiting = self._gauge("deliveries_waiting", "Deliveries that wait or are under way", "channel")
-        self.dead = self._gauge("deliveries_failed", "Deliveries given up, until a person retries them", "channel")
+        self.dead = self._gauge(
+            "deliveries_failed", "Deliveries given up, until a person retries them", "channel"
+        )
         self.late_seconds = self._gauge(
             "deliveries_late_seconds", "How long the delivery has been due that is due for longest", "channel"
         )
