@@ -77,7 +77,7 @@ class RouteConfig(_Part):
 class DeliveryPolicy(_Part):
     """How often and how long a message is tried."""
 
-    attempts: int = Field(default=8, ge=1, le=100)
+    attempts: int = Field(default=20, ge=1, le=100)
     first_pause_seconds: float = Field(default=5.0, gt=0, le=3_600)
     longest_pause_seconds: float = Field(default=900.0, gt=0, le=86_400)
     lease_seconds: float = Field(default=60.0, gt=0, le=3_600)

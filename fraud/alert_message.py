@@ -122,6 +122,7 @@ class Composer:
             "alerts": shown,
             "alert": shown[0],
             "digest": digest,
+            "count": len(views),
             "left_out": len(views) - len(shown),
             "queue_link": self._view.queue_link,
             "reason": shown[0].reasons[0] if shown[0].reasons else "",
@@ -141,7 +142,7 @@ class Composer:
         if septets(link) >= SEGMENT:
             return fitting(whole, SEGMENT)
         before = whole.removesuffix(link).rstrip()
-        return f"{fitting(before, SEGMENT - septets(link) - 1)} {link}".strip()
+        return f"{fitting(before, SEGMENT - septets(link) - 1).rstrip()} {link}".strip()
 
     def _render(self, name: str, facts: Mapping[str, Any]) -> str:
         try:

@@ -24,10 +24,12 @@ def gsm(text: str) -> str:
 
     One letter outside it would turn the whole message into segments of 70.
     """
-    return "".join(_letter(letter) for letter in " ".join(text.translate(PLAIN).split()))
+    return " ".join("".join(_letter(letter) for letter in text.translate(PLAIN)).split())
 
 
 def _letter(letter: str) -> str:
+    if letter.isspace():
+        return " "
     if letter in BASIC or letter in EXTENDED:
         return letter
     plain = unicodedata.normalize("NFKD", letter)[0]
