@@ -11,6 +11,7 @@ import secrets
 import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Self
 from zoneinfo import ZoneInfo
 
@@ -22,6 +23,7 @@ from fraud.alert_config import AlertConfig
 from fraud.alert_intake import Intake
 from fraud.alert_message import Composer
 from fraud.alert_view import View
+from fraud.case_links import case_ids
 from fraud.channels.channel import Channel, Receipt
 from fraud.channels.opening import open_channel, open_channels
 from fraud.deliveries import Deliveries
@@ -74,6 +76,7 @@ class Dispatcher:
                 composer,
                 config,
                 self.metrics,
+                case_ids=partial(case_ids, engine),
             )
             for name, channel in self._channels.items()
         ]

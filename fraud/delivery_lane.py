@@ -37,7 +37,7 @@ class Lane:
         config: AlertConfig,
         metrics: AlertMetrics,
         *,
-        case_ids: CaseIds | None = None,
+        case_ids: CaseIds,
     ) -> None:
         self.name = name
         self._channel = channel
@@ -117,7 +117,7 @@ class Lane:
             claim.alerts,
             told=claim.told,
             answers=claim.answers,
-            cases=self._case_ids(tuple(one.alert_id for one in claim.alerts)) if self._case_ids else None,
+            cases=self._case_ids(tuple(one.alert_id for one in claim.alerts)),
             full_tokens=isinstance(self._settings, WebhookConfig) and self._settings.full_tokens,
         )
 

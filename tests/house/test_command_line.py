@@ -41,6 +41,7 @@ COMMANDS = [
     "api",
     "api-key",
     "rings",
+    "alerts",
     "demo",
     "dashboard",
     "graph",
