@@ -36,7 +36,7 @@ def verify_password(known: str | None, password: str) -> bool:
         password = ""
     try:
         _HASHER.verify(known or _NOBODYS, password)
-    except (VerificationError, InvalidHashError):
+    except (VerificationError, InvalidHashError, UnicodeError):
         return False
     return known is not None
 

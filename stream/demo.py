@@ -21,11 +21,15 @@ from data.admission import ReadOptions
 from data.canonical import read_transactions
 from data.simulate import simulate
 from data.tokenise import tokenise_table
+from fraud.access import Role
 from fraud.errors import InputError, ServiceError
 from fraud.exits import complain
 from fraud.progress import stage
+from fraud.record import Record
 from fraud.settings import Settings
 from fraud.tokens import Tokeniser
+from fraud.user_command import at_the_keyboard
+from fraud.users import Users
 from graph.arcade import ArcadeServer
 from models.evaluate import evaluate
 from models.report import summary_lines, write_report
@@ -148,7 +152,15 @@ def _clear(settings: Settings) -> None:
 
 
 def _serve(settings: Settings) -> None:
-    """The dashboard over the demonstration's record, until interrupted."""
+    """The dashboard over the demonstration's record and with somebody to sign in as, until interrupted."""
+    record = Record.open(settings.database_url.get_secret_value())
+    try:
+        person, password = Users(record.engine).add(
+            "demo", Role.ADMIN, by=at_the_keyboard(), must_change=False
+        )
+    finally:
+        record.close()
+    print(f"Sign in as {person.name} with the password {password} (shown this once)", flush=True)
     subprocess.run(
         [sys.executable, "-m", "fraud", "dashboard"],
         env={**os.environ, "RINGFENCE_HOME": str(settings.home)},
