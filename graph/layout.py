@@ -72,14 +72,13 @@ NODE = np.dtype(
         ("last_seen", np.int64),
         ("hash", np.uint32),
         ("twin", np.int32),  # node number + 1 of the other side of the same account, 0 for none
-        ("party", np.int32),  # its number in the motif state + 1 (``graph.motif_layout.PARTY``), 0 for none
         ("degree", np.int32, (3,)),  # account: targets, devices, addresses; others: accounts, -, -
         (
             "plain_bits",
             np.uint32,
         ),  # as label_bits, 1 for a fraud that its amount does not explain ("plain fraud")
-        ("log_mean", np.float64),  # of log amounts, Welford
-        ("log_m2", np.float64),
+        ("log_mean", np.float32),  # of log amounts, Welford
+        ("log_m2", np.float32),
         ("capped_mean", np.float32),  # of amounts, each capped at CAP times what was typical before it
         ("latitude", np.float32),
         ("longitude", np.float32),
@@ -96,6 +95,7 @@ NODE = np.dtype(
         ("unusual_first", np.uint32),  # seconds: start and end of the latest bout of unusual amounts
         ("unusual_last", np.uint32),
         ("belief", np.float64),  # that the account is taken over, after its last payment
+        ("party", np.int32),  # its number in the motif state + 1 (``graph.motif_layout.PARTY``), 0 for none
         ("soft_count", np.float32),  # payments and money believed to be the owner's own
         ("soft_sum", np.float32),
         # labels, as they became known
