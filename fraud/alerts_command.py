@@ -126,15 +126,13 @@ def _test(
 ) -> None:
     if channel is None:
         raise InputError(f"--channel: name one of {', '.join(config.channels)}")
-    outcome = "refused"
+    about = {"contact": contact}
     try:
         receipts = send_test(settings, config, channel, contact)
-        outcome = "taken"
     except DeliveryFailed as error:
-        outcome = str(error)
+        _audit(record, "test alert channel", f"channel {channel}", {**about, "outcome": str(error)})
         raise
-    finally:
-        _audit(record, "test alert channel", f"channel {channel}", {"contact": contact, "outcome": outcome})
+    _audit(record, "test alert channel", f"channel {channel}", {**about, "outcome": "taken"})
     for name, receipt in receipts.items():
         to = f" for {name}" if name else ""
         print(

@@ -9,7 +9,7 @@ import msgspec
 
 from fraud.alert_message import Message
 from fraud.channels.channel import Receipt
-from fraud.errors import DeliveryFailed
+from fraud.errors import DeliveryFailed, InputError
 from fraud.outbox import file_name
 from fraud.write_aside import write_files_aside
 
@@ -33,6 +33,8 @@ class LocalFolder:
             raise DeliveryFailed(
                 f"{self._folder}: takes no file ({error.strerror}); check the disk"
             ) from error
+        except InputError as error:
+            raise DeliveryFailed(str(error)) from error
         return Receipt(provider_id=min(files), delivered=True)
 
     def find(self, message: Message, address: str, since: datetime) -> Receipt | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +22,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 from fraud.alert import Alert, AlertState, Severity, Subject
 from fraud.alert_config import AlertConfig
 from fraud.decision import Reason
+from fraud.processes import free_port
 from fraud.ring import NodeKind, RingMember
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -122,7 +125,7 @@ def ok(_: Request) -> tuple[int, Mapping[str, str], bytes]:
 
 
 @contextmanager
-def endpoint(answer: Answer = ok) -> Iterator[Endpoint]:
+def endpoint(answer: Answer = ok, tls: ssl.SSLContext | None = None) -> Iterator[Endpoint]:
     found = Endpoint(answer)
 
     class Handler(BaseHTTPRequestHandler):
@@ -148,6 +151,8 @@ def endpoint(answer: Answer = ok) -> Iterator[Endpoint]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     found.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
@@ -157,6 +162,15 @@ def endpoint(answer: Answer = ok) -> Iterator[Endpoint]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def silent() -> Iterator[int]:
+    """A port that takes connections and says nothing."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        yield listening.getsockname()[1]
 
 
 def twilio(request: Request) -> tuple[int, Mapping[str, str], bytes]:
@@ -191,12 +205,11 @@ class Mailbox:
 
 
 @contextmanager
-def mail_server(**options: Any) -> Iterator[Mailbox]:
-    mailbox = Mailbox()
-    controller = Controller(mailbox, hostname="127.0.0.1", port=0, **options)
+def mail_server(mailbox: Mailbox | None = None, **options: Any) -> Iterator[Mailbox]:
+    mailbox = mailbox or Mailbox()
+    mailbox.port = free_port()
+    controller = Controller(mailbox, hostname="127.0.0.1", port=mailbox.port, **options)
     controller.start()
-    assert controller.server is not None
-    mailbox.port = controller.server.sockets[0].getsockname()[1]
     try:
         yield mailbox
     finally:
