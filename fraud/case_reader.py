@@ -87,7 +87,7 @@ class CaseReader:
 
         ``ascending`` gives a sort another direction than its own.
         """
-        where = conditions(chosen or CaseFilter(), datetime.now(UTC))
+        where = conditions(chosen or CaseFilter(), datetime.now(UTC), self._engine.dialect.name)
         page = select(cases.c.number).where(*where).order_by(*order(sort, ascending))
         page = page.limit(limit).offset(offset)
         with store_errors("read"), self._engine.connect() as connection:
@@ -127,7 +127,7 @@ class CaseReader:
 
     def next_worst(self, after: str | None = None) -> Case | None:
         """The worst case that nobody has and that is not snoozed; after a case, the next one in the queue's order."""
-        where = conditions(CaseFilter(states=(CaseState.OPEN,)), datetime.now(UTC))
+        where = conditions(CaseFilter(states=(CaseState.OPEN,)), datetime.now(UTC), self._engine.dialect.name)
         query = select(*COLUMNS).where(*where).order_by(*order(CaseSort.WORST))
         before = None if after is None else self.case(after)
         if before is None:

@@ -89,11 +89,42 @@ cases = Table(
             postgresql_where=NOT_CLOSED,
         )
         for name, columns in {
-            "worst": ("severity_rank", "at_risk"),
             "due": ("due_at",),
             "update": ("updated_at",),
+            "opening": (),
+            "score": ("score",),
+            "money": ("money",),
+            "risk": ("at_risk",),
+            "size": ("size",),
+            "last_seen": ("last_seen",),
+            "kind": ("kind",),
+            "name": ("subject_id",),
             "assignee": ("assignee", "severity_rank", "at_risk"),
         }.items()
+    ),
+    Index(
+        "cases_by_state",
+        "state",
+        "number",
+        "snoozed_until",
+        sqlite_where=NOT_CLOSED,
+        postgresql_where=NOT_CLOSED,
+    ),
+    Index(
+        "cases_by_worst",
+        "severity_rank",
+        "at_risk",
+        "number",
+        "state",
+        "snoozed_until",
+        # What the queue is mostly filtered by, so that it is read off the index.
+        "assignee",
+        "due_at",
+        "severity",
+        "kind",
+        "subject",
+        sqlite_where=NOT_CLOSED,
+        postgresql_where=NOT_CLOSED,
     ),
 )
 """``number`` is the case's name without its letters, counted from 1; ``at_risk`` is money times score."""
@@ -103,7 +134,6 @@ case_evidence = Table(
     metadata,
     Column("case_number", Number, ForeignKey("cases.number"), primary_key=True, autoincrement=False),
     Column("transaction_id", String, primary_key=True),
-    Index("case_evidence_by_transaction", "transaction_id"),
     sqlite_with_rowid=False,
 )
 """Every transaction that an alert of the case gave as evidence."""

@@ -11,6 +11,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Engine, MetaData, Table, inspect, select
 from sqlalchemy.schema import SchemaItem
 
+from fraud.case_intake import open_missing_cases
 from fraud.database import store_errors, writing
 from fraud.errors import StoreError
 from fraud.record_tables import ONLY_ON
@@ -45,6 +46,7 @@ def revision(engine: Engine) -> str | None:
 def upgrade(engine: Engine, target: str = HEAD) -> str | None:
     """Bring the record up to a revision, all or nothing, and return the one it had; a fresh one gets its tables.
 
+    Open alerts from before there were cases get theirs.
     Raises StoreError for a record that no script leads on from.
     """
     with store_errors("upgrade"), engine.connect() as connection, writing(connection):
@@ -62,6 +64,8 @@ def upgrade(engine: Engine, target: str = HEAD) -> str | None:
         config.set_main_option("script_location", str(MIGRATIONS))
         config.attributes["connection"] = connection
         command.upgrade(config, target)
+        if target == HEAD:
+            open_missing_cases(connection)
         return found
 
 

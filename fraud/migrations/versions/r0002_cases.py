@@ -97,7 +97,70 @@ def upgrade() -> None:
         sqlite_where=NOT_CLOSED,
         postgresql_where=NOT_CLOSED,
     )
+    op.create_index(
+        "cases_by_kind",
+        "cases",
+        ["kind", "number", "state", "snoozed_until"],
+        sqlite_where=NOT_CLOSED,
+        postgresql_where=NOT_CLOSED,
+    )
+    op.create_index(
+        "cases_by_last_seen",
+        "cases",
+        ["last_seen", "number", "state", "snoozed_until"],
+        sqlite_where=NOT_CLOSED,
+        postgresql_where=NOT_CLOSED,
+    )
+    op.create_index(
+        "cases_by_money",
+        "cases",
+        ["money", "number", "state", "snoozed_until"],
+        sqlite_where=NOT_CLOSED,
+        postgresql_where=NOT_CLOSED,
+    )
+    op.create_index(
+        "cases_by_name",
+        "cases",
+        ["subject_id", "number", "state", "snoozed_until"],
+        sqlite_where=NOT_CLOSED,
+        postgresql_where=NOT_CLOSED,
+    )
+    op.create_index(
+        "cases_by_opening",
+        "cases",
+        ["number", "state", "snoozed_until"],
+        sqlite_where=NOT_CLOSED,
+        postgresql_where=NOT_CLOSED,
+    )
+    op.create_index(
+        "cases_by_risk",
+        "cases",
+        ["at_risk", "number", "state", "snoozed_until"],
+        sqlite_where=NOT_CLOSED,
+        postgresql_where=NOT_CLOSED,
+    )
+    op.create_index(
+        "cases_by_score",
+        "cases",
+        ["score", "number", "state", "snoozed_until"],
+        sqlite_where=NOT_CLOSED,
+        postgresql_where=NOT_CLOSED,
+    )
+    op.create_index(
+        "cases_by_size",
+        "cases",
+        ["size", "number", "state", "snoozed_until"],
+        sqlite_where=NOT_CLOSED,
+        postgresql_where=NOT_CLOSED,
+    )
     op.create_index("cases_by_subject", "cases", ["subject_id", "number"])
+    op.create_index(
+        "cases_by_state",
+        "cases",
+        ["state", "number", "snoozed_until"],
+        sqlite_where=NOT_CLOSED,
+        postgresql_where=NOT_CLOSED,
+    )
     op.create_index(
         "cases_by_update",
         "cases",
@@ -108,7 +171,18 @@ def upgrade() -> None:
     op.create_index(
         "cases_by_worst",
         "cases",
-        ["severity_rank", "at_risk", "number", "state", "snoozed_until"],
+        [
+            "severity_rank",
+            "at_risk",
+            "number",
+            "state",
+            "snoozed_until",
+            "assignee",
+            "due_at",
+            "severity",
+            "kind",
+            "subject",
+        ],
         sqlite_where=NOT_CLOSED,
         postgresql_where=NOT_CLOSED,
     )
@@ -161,7 +235,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("case_number", "transaction_id"),
         sqlite_with_rowid=False,
     )
-    op.create_index("case_evidence_by_transaction", "case_evidence", ["transaction_id"])
     op.create_table(
         "case_labels",
         sa.Column("key", Number, nullable=False),
