@@ -18,6 +18,7 @@ from dashboard.canvas_calls import register_canvas
 from dashboard.desk import Desk
 from dashboard.guard import Guard
 from dashboard.pages import (
+    admin,
     alert,
     entity,
     queue,
@@ -54,6 +55,7 @@ PAGES = (
     entity,
     search,
     trends,
+    admin,
 )
 
 
@@ -66,9 +68,10 @@ def create_app(
     tokeniser: Tokeniser | None = None,
     model: Path | None = None,
     rules: SignInRules | None = None,
+    settings: Settings | None = None,
 ) -> Dash:
     """The app over a record and a graph store; without the latter the pages draw what the record knows."""
-    rules = rules or SignInRules()
+    rules, settings = rules or SignInRules(), settings or Settings.load()
     app = Dash(
         "dashboard",
         use_pages=True,
@@ -83,7 +86,7 @@ def create_app(
     signed_in = SignedIn(app.server, sessions, rules)
     guard = Guard(app, signed_in.person)
     SignIn(guard, users, signed_in, rules)
-    desk = Desk(record, graph_store, currency, guard, tokeniser, model)
+    desk = Desk(record, graph_store, currency, guard, tokeniser, model, settings, rules)
     for page in PAGES:
         page.register(app, desk)
     register_canvas(app, desk)
@@ -109,6 +112,7 @@ def serve(settings: Settings, *, host: str | None = None, port: int | None = Non
             currency=settings.currency,
             only_loopback=is_loopback(host) and rules.host is None,
             rules=rules,
+            settings=settings,
             tokeniser=Tokeniser.from_settings(settings),
             model=settings.stream.model or settings.home / "model",
         )

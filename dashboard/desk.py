@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import dash_mantine_components as dmc
 
 from dashboard.guard import Guard
+from dashboard.sign_in_rules import SignInRules
 from fraud.errors import RingfenceError
 from fraud.record_reader import RecordReader
+from fraud.settings import Settings
 from fraud.tokens import Tokeniser
 from graph.store import GraphStore
 
@@ -32,6 +34,8 @@ class Desk:
     """Turns identifiers that people type into tokens; None: it cannot be done here."""
     model: Path | None = None
     """Folder of the model's artefact, which may not be there."""
+    settings: Settings = field(default_factory=Settings.load)
+    rules: SignInRules = field(default_factory=SignInRules)
 
 
 def notice(title: str, text: str, *, colour: str = "gray") -> Any:

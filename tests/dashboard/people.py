@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from typing import Any
+
 from dash import Dash
 from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
@@ -61,3 +65,43 @@ def csrf_token(client: FlaskClient) -> str:
     cookie = client.get_cookie("_csrf_token")
     assert cookie is not None
     return cookie.decoded_value
+
+
+def callback_body(entry: dict[str, Any], values: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """A request for a callback as Dash's own script sends it; ``values`` by ``id.property``, None for the rest.
+
+    Of components that come in any number there are none, unless a list is given for them.
+    """
+    given = values or {}
+
+    def part(of: dict[str, Any]) -> Any:
+        name = f"{of['id']}.{of['property']}"
+        if of["id"].startswith("{"):
+            return given.get(name, [])
+        return {"id": of["id"], "property": of["property"], "value": given.get(name)}
+
+    def parts(of: list[Any]) -> list[Any]:
+        return [parts(one) if isinstance(one, list) else part(one) for one in of]
+
+    output: str = entry["output"]
+    several = output.startswith("..")
+    names = output[2:-2].split("...") if several else [output]
+    outputs = [_output(name) for name in names]
+    return {
+        "output": output,
+        "outputs": outputs if several else outputs[0],
+        "inputs": parts(entry["inputs"]),
+        "state": parts(entry["state"]),
+        "changedPropIds": [f"{one['id']}.{one['property']}" for one in entry["inputs"] if "id" in one],
+    }
+
+
+def _output(name: str) -> Any:
+    ident, _, prop = name.rpartition(".")
+    if not ident.startswith("{"):
+        return {"id": ident, "property": prop}
+    known = json.loads(ident)
+    if ["ALL"] in known.values():
+        return []
+    one = {key: "x" if value == ["MATCH"] else value for key, value in known.items()}
+    return {"id": one, "property": prop}

@@ -13,7 +13,7 @@ from dashboard.app import create_app
 from dashboard.guard import DASH_CALLBACKS, Guard
 from fraud.access import Permission, Person, Role
 from fraud.record import Record
-from tests.dashboard.people import RULES, UPDATE, client_of
+from tests.dashboard.people import RULES, UPDATE, callback_body, client_of
 
 SOMEBODY: list[Role | None] = [None, *Role]
 
@@ -33,27 +33,6 @@ def desk(record: Record) -> tuple[Dash, Guard]:
         app = create_app(record, None, rules=RULES)
     app.server.test_client().get("/healthz")
     return app, guards[0]
-
-
-def body_for(entry: dict[str, Any]) -> dict[str, Any]:
-    """A request for a callback such as a browser would send, with nothing in its fields."""
-
-    def ends(parts: list[Any]) -> list[Any]:
-        return [
-            ends(part) if isinstance(part, list) else {"id": ident(part["id"]), "property": part["property"]}
-            for part in parts
-        ]
-
-    def ident(given: str) -> Any:
-        return given
-
-    return {
-        "output": entry["output"],
-        "outputs": [],
-        "inputs": ends(entry["inputs"]),
-        "state": ends(entry["state"]),
-        "changedPropIds": [f"{part['id']}.{part['property']}" for part in entry["inputs"] if "id" in part],
-    }
 
 
 def server_callbacks(app: Dash) -> list[dict[str, Any]]:
@@ -112,7 +91,7 @@ def test_every_callback_asks_for_its_permission(
 def call(client: FlaskClient, entry: dict[str, Any]) -> int:
     """The status of a call; that empty fields are too little for a callback is no matter here."""
     client.application.config["PROPAGATE_EXCEPTIONS"] = False
-    return client.post(UPDATE, json=body_for(entry)).status_code
+    return client.post(UPDATE, json=callback_body(entry)).status_code
 
 
 @pytest.mark.parametrize("role", SOMEBODY)
