@@ -149,7 +149,7 @@ def order(sort: CaseSort, ascending: bool | None = None) -> list[ColumnElement[A
 def _holds(text: str, dialect: str) -> ColumnElement[bool]:
     column = cases.c
     pattern = "%" + re.sub(r"([%_\\])", r"\\\1", text) + "%"
-    found = [
+    found: list[ColumnElement[bool]] = [
         # LIKE of SQLite takes capitals of ASCII for small letters; to lower every row first takes ten times as long.
         field.like(pattern, escape="\\") if dialect == "sqlite" else field.ilike(pattern, escape="\\")
         for field in (column.subject_id, column.kind, column.top_reason)
