@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from fraud.alert import Severity
+from fraud.case import CaseState
 from fraud.decision import Outcome
 from fraud.ring import NodeKind
 
@@ -13,6 +14,8 @@ __all__ = [
     "OUTCOME_COLOURS",
     "SEVERITY_COLOURS",
     "SEVERITY_SIGNS",
+    "STATE_SIGNS",
+    "age",
     "count",
     "moment",
     "money",
@@ -20,6 +23,7 @@ __all__ = [
     "percent",
     "severity",
     "short_id",
+    "state",
 ]
 
 SEVERITY_SIGNS = {
@@ -38,6 +42,14 @@ SEVERITY_COLOURS = {
 }
 """Shades on which white text reads well."""
 
+STATE_SIGNS = {
+    CaseState.OPEN: "○",
+    CaseState.IN_PROGRESS: "◐",
+    CaseState.AWAITING_APPROVAL: "◕",
+    CaseState.CLOSED: "✓",
+}
+"""A shape beside each state of a case."""
+
 OUTCOME_COLOURS = {Outcome.APPROVE: "gray.7", Outcome.REVIEW: "orange.9", Outcome.BLOCK: "red.8"}
 
 KIND_WORDS = {
@@ -53,6 +65,19 @@ LONGEST_ID = 14
 def severity(of: Severity) -> str:
     """Sign and word."""
     return f"{SEVERITY_SIGNS[of]} {of.value.capitalize()}"
+
+
+def state(of: CaseState) -> str:
+    """``in_progress`` as ``In progress``."""
+    return of.value.replace("_", " ").capitalize()
+
+
+def age(of: timedelta) -> str:
+    """How long, in its largest unit: ``5 min``, ``3 h``, ``12 d``."""
+    minutes = max(int(of.total_seconds()) // 60, 0)
+    if minutes < 60:
+        return f"{minutes} min"
+    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // (24 * 60)} d"
 
 
 def money(amount: float, currency: str = "") -> str:

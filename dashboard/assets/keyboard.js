@@ -26,7 +26,13 @@
   // The table that J and K move in: a grid of the class key-rows, by the api that dash-ag-grid keeps for its id.
   function table() {
     const holder = [...document.querySelectorAll(".key-rows")].find(isVisible);
-    return holder && holder.id && window.dash_ag_grid ? window.dash_ag_grid.getApi(holder.id) : null;
+    if (!holder || !holder.id || !window.dash_ag_grid) return null;
+    try {
+      return window.dash_ag_grid.getApi(holder.id);
+    } catch (_error) {
+      // It is about to be made.
+      return null;
+    }
   }
 
   function move(api, step) {
@@ -117,7 +123,7 @@
       help();
       return;
     }
-    if (document.querySelector("dialog[open]")) return;
+    if (document.querySelector("dialog[open], [role='dialog'][aria-modal='true']")) return;
     const key = event.key.toLowerCase();
     const button = event.key.length === 1 && keyed().find((one) => one.dataset.key.toLowerCase() === key);
     if (button) {

@@ -1,169 +1,156 @@
-"""The alert queue: the worst first, a row opens its alert."""
+"""The queue: the worst case first, filtered by its address, worked by keys."""
 
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote
 
 import dash
-import dash_ag_grid as dag
 import dash_mantine_components as dmc
-from dash import Dash, Input, Output, dcc, html, no_update
+from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
 
-from dashboard.desk import Desk, notice, trouble
-from dashboard.words import money, pattern, severity
+from dashboard.desk import Desk, trouble
+from dashboard.queue_acts import register_acts
+from dashboard.queue_filter import FILTERS
+from dashboard.queue_parts import buttons, dialogues, empty, filters, table
+from dashboard.queue_rows import first_rows, register_rows
+from dashboard.queue_views import register_views, views_menu
+from dashboard.words import SEVERITY_SIGNS
 from fraud.access import Permission
 from fraud.alert import Severity
+from fraud.cases import Cases
 from fraud.errors import RingfenceError
-from fraud.record_rows import AlertSummary
 
 __all__ = ["register"]
 
-MOST_ROWS = 5_000
-REFRESH_MILLISECONDS = 15_000
-
-COLUMNS: list[dict[str, Any]] = [
-    {
-        "field": "severity",
-        "headerName": "Severity",
-        "width": 118,
-        "comparator": {"function": "bySeverity"},
-        "cellClassRules": {f"severity-{s.value}": f"params.data.rank == {s.rank}" for s in Severity},
-    },
-    {"field": "pattern", "headerName": "Pattern", "width": 158},
-    {
-        "field": "score",
-        "headerName": "Score",
-        "width": 92,
-        "type": "rightAligned",
-        "filter": "agNumberColumnFilter",
-        "valueFormatter": {"function": "d3.format('.1%')(params.value)"},
-    },
-    {
-        "field": "money",
-        "headerName": "Money",
-        "width": 112,
-        "type": "rightAligned",
-        "filter": "agNumberColumnFilter",
-        "valueFormatter": {"function": "d3.format(',.0f')(params.value)"},
-    },
-    {
-        "field": "size",
-        "headerName": "Size",
-        "width": 92,
-        "type": "rightAligned",
-        "filter": "agNumberColumnFilter",
-    },
-    {"field": "reason", "headerName": "Top reason", "minWidth": 260, "flex": 1, "tooltipField": "reason"},
-    {"field": "subject", "headerName": "Ring or account", "width": 170, "tooltipField": "subject"},
-    {"field": "last_seen", "headerName": "Last seen, UTC", "width": 158},
-    {"field": "state", "headerName": "State", "width": 96},
-]
+COUNTS_MILLISECONDS = 10_000
+PARAMETERS = (*FILTERS, "by", "way")
 
 
 def register(app: Dash, desk: Desk) -> None:
-    """Add the page at ``/``."""
+    """Add the page at ``/``, its lines at ``/queue/rows`` and its file at ``/queue/cases.csv``."""
+    cases = Cases(desk.record)
 
-    def layout(**_: str) -> Any:
+    def layout(**query: str) -> Any:
+        chosen = {name: value for name, value in query.items() if name in PARAMETERS}
+        person = desk.guard.person()
+        try:
+            first = first_rows(cases, desk, chosen)
+            kinds, people = cases.kinds(), cases.assignees()
+        except RingfenceError as error:
+            return html.Div([_title(), trouble(error)])
+        may_work = person.may(Permission.WORK_CASES)
+        total = first["total"]
+        ever = bool(total) or bool(kinds)
         return html.Div(
             [
-                dcc.Interval(id="queue-clock", interval=REFRESH_MILLISECONDS),
-                dmc.Title("Alerts", order=1, size="h3", mb="sm"),
-                html.Div(id="queue-summary"),
-                _grid(),
+                dcc.Interval(id="queue-clock", interval=COUNTS_MILLISECONDS),
+                dcc.Store(id="queue-first", data=first),
+                dcc.Store(id="queue-address"),
+                dcc.Store(id="queue-act"),
+                dcc.Store(id="queue-done"),
+                html.Div([html.Div(id="queue-started"), html.Div(id="queue-refreshed")], hidden=True),
+                dmc.Group(
+                    [
+                        dmc.Group([_title(), html.Div(_counts(cases), id="queue-counts")], gap="md"),
+                        dmc.Group([views_menu(desk), _csv()], gap="xs"),
+                    ],
+                    justify="space-between",
+                    mb="xs",
+                ),
+                filters(chosen, kinds, people),
+                dmc.Group(
+                    [
+                        buttons(may_work=may_work),
+                        dmc.Text(
+                            f"{total:,} {'case' if total == 1 else 'cases'}",
+                            id="queue-total",
+                            size="sm",
+                            c="dimmed",
+                        ),
+                    ],
+                    justify="space-between",
+                    my="xs",
+                ),
+                html.Div(id="queue-message", role="status", className="message"),
+                html.Div(id="queue-trouble", role="alert", className="message", hidden=True),
+                html.Div(empty(ever=ever), id="queue-empty", hidden=bool(total)),
+                table(chosen.get("by", ""), chosen.get("way", "")),
+                *(dialogues(sorted({person.name, *people})) if may_work else ()),
             ]
         )
 
     dash.register_page(
-        "queue", path="/", title="Alerts – Ringfence", layout=desk.guard.page(Permission.VIEW, layout)
+        "queue", path="/", title="Queue – Ringfence", layout=desk.guard.page(Permission.VIEW, layout)
     )
+    register_rows(desk, cases)
+    register_views(app, desk)
+    register_acts(app, desk, cases)
 
     @desk.guard.callback(
         Permission.VIEW,
-        Output("queue-summary", "children"),
-        Output("queue-grid", "rowData"),
+        Output("queue-counts", "children"),
         Input("queue-clock", "n_intervals"),
+        Input("queue-done", "data"),
+        prevent_initial_call=True,
     )
-    def refresh(_: int | None) -> tuple[Any, Any]:
+    def count_again(_: int | None, __: int | None) -> Any:
         try:
-            alerts = desk.record.alert_queue(limit=MOST_ROWS)
-        except RingfenceError as error:
-            return trouble(error), no_update
-        return _summary(alerts, desk.currency), [_row(alert) for alert in alerts]
+            return _counts(cases)
+        except RingfenceError:
+            # The table beside it says what is wrong.
+            return no_update
 
     @desk.guard.callback(
         Permission.VIEW,
         Output("shell-location", "pathname"),
-        Input("queue-grid", "cellClicked"),
+        Output("queue-message", "children"),
+        Input("queue-next", "n_clicks"),
         prevent_initial_call=True,
     )
-    def open_alert(cell: dict[str, Any] | None) -> Any:
-        return f"/alert/{quote(cell['rowId'], safe='')}" if cell else no_update
+    def next_worst(clicks: int | None) -> tuple[Any, Any]:
+        if not clicks:
+            return no_update, no_update
+        try:
+            worst = cases.next_worst()
+        except RingfenceError as error:
+            return no_update, trouble(error)
+        if worst is None:
+            return no_update, "Nobody's case is left: every one is taken, snoozed or closed."
+        return f"/case/{worst.case_id}", no_update
 
-
-def _grid() -> Any:
-    return dag.AgGrid(
-        id="queue-grid",
-        columnDefs=COLUMNS,
-        defaultColDef={"sortable": True, "filter": True, "resizable": True},
-        getRowId="params.data.alert_id",
-        dashGridOptions={
-            "animateRows": False,
-            "pagination": True,
-            "paginationPageSize": 50,
-            "paginationPageSizeSelector": [50, 200, 1_000],
-            "rowHeight": 40,
-            "tooltipShowDelay": 300,
-            "theme": {"function": "ringfenceGridTheme(theme)"},
-        },
-        style={"height": "calc(100vh - 236px)", "minHeight": "360px"},
-        className="queue-grid",
+    app.clientside_callback(
+        ClientsideFunction("queue", "start"),
+        Output("queue-started", "children"),
+        Input("queue-first", "data"),
+    )
+    app.clientside_callback(
+        ClientsideFunction("queue", "filter"),
+        Output("queue-address", "data"),
+        Output("queue-csv", "href"),
+        *(Input(f"queue-{name}", "value") for name in FILTERS),
     )
 
 
-def _row(alert: AlertSummary) -> dict[str, Any]:
-    return {
-        "alert_id": alert.alert_id,
-        "severity": severity(alert.severity),
-        "rank": alert.severity.rank,
-        "pattern": pattern(alert.kind),
-        "score": alert.score,
-        "money": alert.money,
-        "size": alert.size,
-        "reason": alert.top_reason or "–",
-        "subject": alert.subject_id,
-        "last_seen": f"{alert.last_seen:%Y-%m-%d %H:%M}",
-        "state": alert.state.value.replace("_", " ").capitalize(),
-    }
+def _title() -> Any:
+    return dmc.Title("Queue", order=1, size="h3")
 
 
-def _summary(alerts: list[AlertSummary], currency: str) -> Any:
-    if not alerts:
-        return html.Div(
-            notice(
-                "No alerts yet",
-                "Nothing suspicious is on record. Run `make demo`, or `python -m fraud replay` over a file of "
-                "transactions; alerts show up here by themselves.",
-            ),
-            id="queue-empty",
-            style={"marginBottom": "1rem"},
-        )
-    pressing = sum(alert.severity in (Severity.HIGH, Severity.CRITICAL) for alert in alerts)
-    figures = (
-        ("Alerts", f"{len(alerts):,}" + ("+" if len(alerts) == MOST_ROWS else "")),
-        ("High or critical", f"{pressing:,}"),
-        ("Money in alerts", money(sum(alert.money for alert in alerts), currency)),
-        ("Largest", f"{max(alert.size for alert in alerts):,} members"),
-    )
-    return dmc.SimpleGrid(
-        [_figure(*pair) for pair in figures], cols={"base": 2, "sm": 4}, spacing="sm", mb="sm"
-    )
+def _csv() -> Any:
+    words: dict[str, Any] = {"aria-label": "The filtered queue as CSV"}
+    return html.A("CSV", id="queue-csv", href="/queue/cases.csv", className="download", **words)
 
 
-def _figure(name: str, value: str) -> Any:
-    return dmc.Paper(
-        [dmc.Text(name, size="xs", c="dimmed"), dmc.Text(value, fw=600, size="lg")],
-        withBorder=True,
-        px="md",
-        py="xs",
-    )
+def _counts(cases: Cases) -> Any:
+    counts = cases.counts()
+    pressing = [
+        f"{SEVERITY_SIGNS[severity]} {counts.by_severity.get(severity, 0):,} {severity.value}"
+        for severity in (Severity.CRITICAL, Severity.HIGH)
+    ]
+    parts = [
+        f"{counts.open:,} open",
+        f"{counts.in_progress:,} in progress",
+        f"{counts.awaiting_approval:,} to approve",
+        f"! {counts.overdue:,} overdue",
+        f"☾ {counts.snoozed:,} snoozed",
+    ]
+    return dmc.Text(" · ".join(pressing + parts), size="sm", c="dimmed")
