@@ -19,6 +19,7 @@ from fraud.case import REASON_CODES, CaseState, Disposition
 __all__ = ["buttons", "dialogues", "empty", "filters", "table"]
 
 SNOOZE_HOURS = {"4": "4 hours", "24": "1 day", "72": "3 days", "168": "1 week", "720": "30 days"}
+NAMED_FILTERS: dict[str, Any] = {"aria-label": "Filters of the queue"}
 NUMBER = {"type": "rightAligned", "headerClass": "ag-right-aligned-header"}
 
 COLUMNS: list[dict[str, Any]] = [
@@ -118,7 +119,7 @@ def filters(chosen: Mapping[str, str], kinds: Sequence[str], people: Sequence[st
         _least("score", "Score from, %", chosen.get("score"), 100),
         _least("money", "Money from", chosen.get("money"), None),
     ]
-    return html.Div(main, className="filters", role="search", **{"aria-label": "Filters of the queue"})
+    return html.Div(main, className="filters", role="search", **NAMED_FILTERS)
 
 
 def buttons(*, may_work: bool) -> Any:

@@ -141,6 +141,10 @@ class CaseReader:
         )
         return self._one(query.where(less).limit(1)) or self._one(query.where(number != at[2]).limit(1))
 
+    def kinds(self) -> list[str]:
+        """Every kind that there has been a case of, in alphabetical order."""
+        return [row.kind for row in self._rows(select(cases.c.kind).distinct().order_by(cases.c.kind))]
+
     def counts(self) -> CaseCounts:
         """How the desk stands."""
         now = datetime.now(UTC)

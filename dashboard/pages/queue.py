@@ -6,7 +6,7 @@ from typing import Any
 
 import dash
 import dash_mantine_components as dmc
-from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
+from dash import ClientsideFunction, Dash, Input, Output, dcc, html, no_update
 
 from dashboard.desk import Desk, trouble
 from dashboard.queue_acts import register_acts
@@ -17,6 +17,7 @@ from dashboard.queue_views import register_views, views_menu
 from dashboard.words import SEVERITY_SIGNS
 from fraud.access import Permission
 from fraud.alert import Severity
+from fraud.case_reader import CaseCounts
 from fraud.cases import Cases
 from fraud.errors import RingfenceError
 
@@ -35,9 +36,10 @@ def register(app: Dash, desk: Desk) -> None:
         person = desk.guard.person()
         try:
             first = first_rows(cases, desk, chosen)
-            kinds, people = cases.kinds(), cases.assignees()
+            kinds, counts = cases.kinds(), cases.counts()
         except RingfenceError as error:
             return html.Div([_title(), trouble(error)])
+        people = [name for name in counts.by_assignee if name is not None]
         may_work = person.may(Permission.WORK_CASES)
         total = first["total"]
         ever = bool(total) or bool(kinds)
@@ -51,7 +53,7 @@ def register(app: Dash, desk: Desk) -> None:
                 html.Div([html.Div(id="queue-started"), html.Div(id="queue-refreshed")], hidden=True),
                 dmc.Group(
                     [
-                        dmc.Group([_title(), html.Div(_counts(cases), id="queue-counts")], gap="md"),
+                        dmc.Group([_title(), html.Div(_counts(counts), id="queue-counts")], gap="md"),
                         dmc.Group([views_menu(desk), _csv()], gap="xs"),
                     ],
                     justify="space-between",
@@ -95,7 +97,7 @@ def register(app: Dash, desk: Desk) -> None:
     )
     def count_again(_: int | None, __: int | None) -> Any:
         try:
-            return _counts(cases)
+            return _counts(cases.counts())
         except RingfenceError:
             # The table beside it says what is wrong.
             return no_update
@@ -140,8 +142,7 @@ def _csv() -> Any:
     return html.A("CSV", id="queue-csv", href="/queue/cases.csv", className="download", **words)
 
 
-def _counts(cases: Cases) -> Any:
-    counts = cases.counts()
+def _counts(counts: CaseCounts) -> Any:
     pressing = [
         f"{SEVERITY_SIGNS[severity]} {counts.by_severity.get(severity, 0):,} {severity.value}"
         for severity in (Severity.CRITICAL, Severity.HIGH)
