@@ -21,6 +21,7 @@ from dashboard.pages import (
     admin,
     alert,
     entity,
+    model,
     queue,
     search,
     trends,
@@ -55,6 +56,7 @@ PAGES = (
     entity,
     search,
     trends,
+    model,
     admin,
 )
 
@@ -66,7 +68,7 @@ def create_app(
     currency: str = "USD",
     only_loopback: bool = True,
     tokeniser: Tokeniser | None = None,
-    model: Path | None = None,
+    artefact: Path | None = None,
     rules: SignInRules | None = None,
     settings: Settings | None = None,
 ) -> Dash:
@@ -86,7 +88,7 @@ def create_app(
     signed_in = SignedIn(app.server, sessions, rules)
     guard = Guard(app, signed_in.person)
     SignIn(guard, users, signed_in, rules)
-    desk = Desk(record, graph_store, currency, guard, tokeniser, model, settings, rules)
+    desk = Desk(record, graph_store, currency, guard, tokeniser, artefact, settings, rules)
     for page in PAGES:
         page.register(app, desk)
     register_canvas(app, desk)
@@ -114,7 +116,7 @@ def serve(settings: Settings, *, host: str | None = None, port: int | None = Non
             rules=rules,
             settings=settings,
             tokeniser=Tokeniser.from_settings(settings),
-            model=settings.stream.model or settings.home / "model",
+            artefact=settings.stream.model or settings.home / "model",
         )
         # A browser asks for more files at once than there are threads; that a few wait is no news.
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)

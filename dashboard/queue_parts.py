@@ -26,24 +26,24 @@ COLUMNS: list[dict[str, Any]] = [
     {
         "field": "severity",
         "headerName": "Severity",
-        "width": 112,
+        "width": 106,
         "sortable": True,
         "cellClassRules": {
             f"severity-{s.value}": f"params.data && params.data.rank == {s.rank}" for s in Severity
         },
     },
-    {"field": "state", "headerName": "State", "width": 132},
+    {"field": "state", "headerName": "State", "width": 120},
     {
         "field": "score",
         "headerName": "Score",
-        "width": 84,
+        "width": 78,
         "valueFormatter": {"function": "params.value == null ? '' : d3.format('.1%')(params.value)"},
         **NUMBER,
     },
     {
         "field": "at_risk",
         "headerName": "At risk",
-        "width": 98,
+        "width": 94,
         "headerTooltip": "Suspicious amounts times the score",
         "valueFormatter": {"function": "params.value == null ? '' : d3.format(',.0f')(params.value)"},
         **NUMBER,
@@ -51,31 +51,31 @@ COLUMNS: list[dict[str, Any]] = [
     {
         "field": "subject",
         "headerName": "Ring or account",
-        "width": 150,
+        "width": 134,
         "tooltipField": "subject",
         "cellClass": "id",
     },
-    {"field": "size", "headerName": "Size", "width": 76, **NUMBER},
-    {"field": "kind", "headerName": "Kind", "width": 148},
+    {"field": "size", "headerName": "Size", "width": 66, **NUMBER},
+    {"field": "kind", "headerName": "Kind", "width": 136},
     {
         "field": "reason",
         "headerName": "Top reason",
-        "minWidth": 220,
+        "minWidth": 160,
         "flex": 1,
         "tooltipField": "reason",
         "sortable": False,
     },
-    {"field": "age", "headerName": "Age", "width": 80},
+    {"field": "age", "headerName": "Age", "width": 72},
     {
         "field": "due",
         "headerName": "Due",
-        "width": 108,
+        "width": 104,
         "cellClassRules": {
             "due-late": "params.data && params.data.pressing == 'late'",
             "due-soon": "params.data && params.data.pressing == 'soon'",
         },
     },
-    {"field": "assignee", "headerName": "Assignee", "width": 116},
+    {"field": "assignee", "headerName": "Assignee", "width": 96},
 ]
 
 
@@ -100,7 +100,7 @@ def filters(chosen: Mapping[str, str], kinds: Sequence[str], people: Sequence[st
             placeholder="Case, ring, account, reason",
             value=chosen.get("q", ""),
             debounce=250,
-            w=210,
+            w=176,
         ),
         _many("state", "State", states, several("state"), "Not closed"),
         _many("severity", "Severity", severities, several("severity"), "Any"),
@@ -165,7 +165,12 @@ def dialogues(people: Sequence[str]) -> list[Any]:
                     value=next(iter(codes)),
                     allowDeselect=False,
                 ),
-                dmc.Textarea(id="queue-note", label="Note", autosize=True, minRows=2, maxLength=2_000),
+                dmc.Textarea(
+                    id="queue-note",
+                    label="Note",
+                    autosize=True,
+                    minRows=2,
+                ),
             ],
             "Dismiss",
         ),
@@ -180,7 +185,10 @@ def dialogues(people: Sequence[str]) -> list[Any]:
                     value="24",
                     allowDeselect=False,
                 ),
-                dmc.TextInput(id="queue-snooze-reason", label="Why", maxLength=500),
+                dmc.TextInput(
+                    id="queue-snooze-reason",
+                    label="Why",
+                ),
             ],
             "Snooze",
         ),
@@ -213,7 +221,7 @@ def table(by: str, way: str) -> Any:
             },
             "selectionColumnDef": {"width": 44, "pinned": "left"},
             "tooltipShowDelay": 400,
-            "overlayNoRowsTemplate": "<span></span>",
+            "suppressNoRowsOverlay": True,
             "theme": {"function": "ringfenceGridTheme(theme)"},
         },
         style={"height": "calc(100vh - 300px)", "minHeight": "380px"},
@@ -242,8 +250,7 @@ def _many(name: str, label: str, data: list[dict[str, str]], value: list[str], n
         value=value,
         placeholder=nothing,
         clearable=True,
-        miw=130,
-        maw=230,
+        w=142,
     )
 
 
@@ -255,7 +262,7 @@ def _one(name: str, label: str, data: list[dict[str, str]], value: str | None, n
         value=value or None,
         placeholder=nothing,
         clearable=True,
-        w=130,
+        w=112,
     )
 
 
@@ -268,7 +275,7 @@ def _least(name: str, label: str, value: str | None, most: int | None) -> Any:
         min=0,
         debounce=250,
         hideControls=True,
-        w=112,
+        w=104,
         **limit,
     )
 

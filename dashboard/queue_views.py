@@ -40,7 +40,6 @@ def views_menu(desk: Desk) -> Any:
                                     id="queue-view-name",
                                     placeholder="Name",
                                     size="xs",
-                                    maxLength=60,
                                     **{"aria-label": "Name of the view"},
                                 ),
                                 dmc.Button("Save these filters", id="queue-view-save", size="xs"),

@@ -9,7 +9,7 @@ from typing import Any
 from dashboard.words import pattern
 from fraud.trends import DayTrend, HourTrend, KindTrend, PlaceTrend
 
-__all__ = ["decisions_figure", "fraud_figure", "kinds_figure", "places_figure", "week_figure"]
+__all__ = ["decisions_figure", "figure", "fraud_figure", "kinds_figure", "places_figure", "week_figure"]
 
 INK = "#495057"
 LINE = "rgba(134, 142, 150, .35)"
@@ -24,7 +24,7 @@ FEWEST = 20
 def decisions_figure(days: Sequence[DayTrend]) -> dict[str, Any]:
     """Transactions a day as a line, reviewed and blocked ones as bars on the other axis."""
     at = [f"{day.day}" for day in days]
-    return _figure(
+    return figure(
         [
             _bars(at, [day.reviewed for day in days], "Reviewed", REVIEWED),
             _bars(at, [day.blocked for day in days], "Blocked", BLOCKED, pattern_shape="/"),
@@ -56,7 +56,7 @@ def decisions_figure(days: Sequence[DayTrend]) -> dict[str, Any]:
 def fraud_figure(days: Sequence[DayTrend]) -> dict[str, Any]:
     """Known frauds a day: those that had been stopped and those that had been approved."""
     at = [f"{day.day}" for day in days]
-    return _figure(
+    return figure(
         [
             _bars(at, [day.caught for day in days], "Stopped", REVIEWED),
             _bars(at, [day.frauds - day.caught for day in days], "Approved", BLOCKED, pattern_shape="/"),
@@ -82,7 +82,7 @@ def week_figure(hours: Sequence[HourTrend]) -> dict[str, Any]:
             f"{WEEKDAYS[one.weekday]} {one.hour:02d}–{one.hour + 1:02d} h UTC<br>{one.frauds:,} known frauds<br>"
             f"{one.transactions:,} transactions ({share})"
         )
-    return _figure(
+    return figure(
         [
             {
                 "type": "heatmap",
@@ -135,7 +135,7 @@ def places_figure(places: Sequence[PlaceTrend]) -> dict[str, Any]:
         "hoverinfo": "text",
         "marker": {"symbol": "x-thin-open", "size": 9, "color": BLOCKED, "line": {"width": 2}},
     }
-    return _figure(
+    return figure(
         [dots, crosses],
         height=420,
         xaxis={**_degrees([place.longitude for place in places], 180), "title": {"text": "Longitude"}},
@@ -152,7 +152,7 @@ def kinds_figure(kinds: Sequence[KindTrend]) -> dict[str, Any]:
     """Alerts by pattern, those still open told apart."""
     names = [pattern(kind.kind) for kind in kinds]
     closed = [kind.alerts - kind.open for kind in kinds]
-    return _figure(
+    return figure(
         [
             _bars([kind.open for kind in kinds], names, "Open", REVIEWED, orientation="h"),
             _bars(closed, names, "Closed", APPROVED, orientation="h", pattern_shape="/"),
@@ -200,7 +200,8 @@ def _degrees(values: Sequence[int], most: int) -> dict[str, Any]:
     }
 
 
-def _figure(traces: list[dict[str, Any]], *, height: int = 300, **layout: Any) -> dict[str, Any]:
+def figure(traces: list[dict[str, Any]], *, height: int = 300, **layout: Any) -> dict[str, Any]:
+    """Traces with the layout that all pictures share; they take the ink of the page by its style sheet."""
     base: dict[str, Any] = {
         "height": height,
         "margin": {"l": 48, "r": 16, "t": 12, "b": 40},

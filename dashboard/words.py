@@ -69,6 +69,8 @@ def severity(of: Severity) -> str:
 
 def state(of: CaseState) -> str:
     """``in_progress`` as ``In progress``."""
+    if of is CaseState.AWAITING_APPROVAL:
+        return "To approve"
     return of.value.replace("_", " ").capitalize()
 
 

@@ -2,6 +2,9 @@
 (function () {
   const GRID = "queue-grid";
   const LIVE_MILLISECONDS = 4000;
+  const FRESH_MILLISECONDS = 2000;
+  const HOLD_MILLISECONDS = 25;
+  const HOLD_TIMES = 40;
   const FILTERS = ["state", "severity", "kind", "assignee", "due", "snoozed", "q", "score", "money"];
   let joined = null;
   let first = null;
@@ -60,11 +63,9 @@
   const source = {
     getRows: async function (params) {
       keepSort(params.sortModel);
-      const ready = first;
-      first = null;
       try {
-        const isReady = ready && params.startRow === 0 && ready.query === address().toString();
-        const body = isReady ? ready : await lines(params.startRow, params.endRow);
+        const isFresh = first && Date.now() - first.at < FRESH_MILLISECONDS && first.query === address().toString();
+        const body = isFresh && params.startRow === 0 ? first : await lines(params.startRow, params.endRow);
         params.successCallback(body.rows, body.total);
         told(body.total);
       } catch (error) {
@@ -74,11 +75,17 @@
     },
   };
 
-  async function join(api, rows) {
-    if (joined === api) return;
+  function join(api, rows) {
     joined = api;
-    first = rows ? { ...rows, query: address().toString() } : null;
-    api.setGridOption("datasource", source);
+    first = rows ? { ...rows, query: address().toString(), at: Date.now() } : null;
+    hold(api, HOLD_TIMES);
+  }
+
+  // dash-ag-grid gives the table a source of its own once it is ready; ours takes its place.
+  function hold(api, times) {
+    if (api.isDestroyed()) return;
+    if (api.getGridOption("datasource") !== source) api.setGridOption("datasource", source);
+    if (times) window.setTimeout(() => hold(api, times - 1), HOLD_MILLISECONDS);
   }
 
   function reload() {

@@ -26,7 +26,7 @@
         const names = values.pop();
         const query = new URLSearchParams(window.location.search);
         names.forEach((name, i) => {
-          const value = values[i];
+          const value = Array.isArray(values[i]) ? values[i].join(",") : values[i];
           if (value === null || value === undefined || value === "" || value === "*") query.delete(name);
           else query.set(name, value);
         });

@@ -20,6 +20,7 @@ from fraud.alert import Severity
 from fraud.case_reader import CaseCounts
 from fraud.cases import Cases
 from fraud.errors import RingfenceError
+from fraud.users import Users
 
 __all__ = ["register"]
 
@@ -29,17 +30,17 @@ PARAMETERS = (*FILTERS, "by", "way")
 
 def register(app: Dash, desk: Desk) -> None:
     """Add the page at ``/``, its lines at ``/queue/rows`` and its file at ``/queue/cases.csv``."""
-    cases = Cases(desk.record)
+    cases, users = Cases(desk.record), Users(desk.record.engine)
 
     def layout(**query: str) -> Any:
         chosen = {name: value for name, value in query.items() if name in PARAMETERS}
         person = desk.guard.person()
         try:
             first = first_rows(cases, desk, chosen)
-            kinds, counts = cases.kinds(), cases.counts()
+            kinds = cases.kinds()
         except RingfenceError as error:
             return html.Div([_title(), trouble(error)])
-        people = [name for name in counts.by_assignee if name is not None]
+        people = [account.person.name for account in users.all() if account.disabled_at is None]
         may_work = person.may(Permission.WORK_CASES)
         total = first["total"]
         ever = bool(total) or bool(kinds)
@@ -53,7 +54,7 @@ def register(app: Dash, desk: Desk) -> None:
                 html.Div([html.Div(id="queue-started"), html.Div(id="queue-refreshed")], hidden=True),
                 dmc.Group(
                     [
-                        dmc.Group([_title(), html.Div(_counts(counts), id="queue-counts")], gap="md"),
+                        dmc.Group([_title(), html.Div(id="queue-counts")], gap="md"),
                         dmc.Group([views_menu(desk), _csv()], gap="xs"),
                     ],
                     justify="space-between",
@@ -93,7 +94,6 @@ def register(app: Dash, desk: Desk) -> None:
         Output("queue-counts", "children"),
         Input("queue-clock", "n_intervals"),
         Input("queue-done", "data"),
-        prevent_initial_call=True,
     )
     def count_again(_: int | None, __: int | None) -> Any:
         try:
