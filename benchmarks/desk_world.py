@@ -1,10 +1,10 @@
-"""A record with as many alerts and cases as asked for, for ``benchmarks.desk_pages``: written in bulk, drawn by seed."""
+"""A record with as many alerts and cases as asked for, for ``benchmarks.desk_pages``: written in bulk, by seed."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -77,8 +77,9 @@ def _pairs(
             first_seen=at,
             last_seen=at,
         )
-        yield _alert_row(alert, int(members[i])), _case_row(
-            alert, first + i + 1, int(members[i]), STATES[states[i]], PEOPLE[people[i]], now
+        yield (
+            _alert_row(alert, int(members[i])),
+            _case_row(alert, first + i + 1, int(members[i]), STATES[states[i]], PEOPLE[people[i]], now),
         )
 
 
@@ -129,4 +130,3 @@ def _case_row(
 
 def _digest(number: int) -> str:
     return hashlib.blake2b(f"{number}".encode(), digest_size=10).hexdigest()
-

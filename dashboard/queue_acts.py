@@ -11,7 +11,7 @@ from dash import ClientsideFunction, Dash, Input, Output, State, no_update
 from dashboard.desk import Desk
 from dashboard.words import count
 from fraud.access import Permission, Person
-from fraud.case import Disposition
+from fraud.case import Case, Disposition
 from fraud.cases import Cases
 from fraud.errors import InputError, RingfenceError
 
@@ -23,7 +23,7 @@ LONGEST_SNOOZE_HOURS = 24 * 90
 
 DONE = {"take": "taken", "assign": "assigned", "dismiss": "dismissed as false positive", "snooze": "snoozed"}
 
-Act = Callable[[str, int], object]
+Act = Callable[[str, int], Case]
 
 
 def register_acts(app: Dash, desk: Desk, cases: Cases) -> None:
@@ -67,14 +67,14 @@ def register_acts(app: Dash, desk: Desk, cases: Cases) -> None:
             return (no_update,) * 5
         try:
             chosen = _chosen(wish)
-            said = _do_all(_act_of(cases, desk.guard.person(), wish), chosen, DONE[wish["act"]])
+            said = _do_all(cases, _act_of(cases, desk.guard.person(), wish), chosen, DONE[wish["act"]])
         except RingfenceError as error:
             return str(error), no_update, no_update, no_update, no_update
         return said, wish["at"], False, False, False
 
 
-def _chosen(wish: dict[str, Any]) -> list[tuple[str, int]]:
-    """Names and versions as the table had them."""
+def _chosen(wish: dict[str, Any]) -> dict[str, int]:
+    """Versions by name, as the table had them."""
     asked = wish.get("cases") or []
     if wish.get("act") not in DONE or not all(len(one) == 2 for one in asked):
         raise InputError("cases: not what the page sends; reload it")
@@ -82,35 +82,31 @@ def _chosen(wish: dict[str, Any]) -> list[tuple[str, int]]:
         raise InputError("cases: none is selected; tick some, or move to one with J and K")
     if len(asked) > MOST_AT_ONCE:
         raise InputError(f"cases: {len(asked)} are selected; choose {MOST_AT_ONCE} at most")
-    return [(str(name), int(version)) for name, version in asked]
+    return {str(name): int(version) for name, version in asked}
 
 
 def _act_of(cases: Cases, person: Person, wish: dict[str, Any]) -> Act:
     if wish["act"] == "take":
-        return lambda name, version: cases.take(name, by=person, version=version)
+        return lambda name, version: cases.take(name, person, version)
     if wish["act"] == "assign":
         to = str(wish.get("assignee") or "")
         if not to:
             raise InputError("assignee: nobody is chosen")
-        return lambda name, version: cases.assign(name, to, by=person, version=version)
+        return lambda name, version: cases.assign(name, person, version, to)
     if wish["act"] == "dismiss":
         code, note = str(wish.get("reason_code") or ""), str(wish.get("note") or "")
         return lambda name, version: cases.dispose(
-            name, Disposition.FALSE_POSITIVE, code, note, by=person, version=version
+            name, person, version, Disposition.FALSE_POSITIVE, code, note
         )
     until = datetime.now(UTC) + timedelta(hours=min(float(wish.get("hours") or 24), LONGEST_SNOOZE_HOURS))
     reason = str(wish.get("reason") or "")
-    return lambda name, version: cases.snooze(name, until, reason, by=person, version=version)
+    return lambda name, version: cases.snooze(name, person, version, until, reason)
 
 
-def _do_all(act: Act, chosen: list[tuple[str, int]], done: str) -> str:
-    troubles: list[str] = []
-    for name, version in chosen:
-        try:
-            act(name, version)
-        except RingfenceError as error:
-            troubles.append(str(error))
-    said = f"{count(len(chosen) - len(troubles), 'case', 'cases')} {done}."
+def _do_all(cases: Cases, act: Act, chosen: dict[str, int], done: str) -> str:
+    outcome = cases.bulk(chosen, act)
+    said = f"{count(len(outcome.done), 'case', 'cases')} {done}."
+    troubles = list(outcome.refused.values())
     if troubles:
         rest = len(troubles) - SHOWN_TROUBLES
         said += (

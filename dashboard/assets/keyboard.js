@@ -123,7 +123,8 @@
       help();
       return;
     }
-    if (document.querySelector("dialog[open], [role='dialog'][aria-modal='true']")) return;
+    // A dialogue that is open has the keys to itself.
+    if ([...document.querySelectorAll("dialog[open], [aria-modal='true']")].some(isVisible)) return;
     const key = event.key.toLowerCase();
     const button = event.key.length === 1 && keyed().find((one) => one.dataset.key.toLowerCase() === key);
     if (button) {
