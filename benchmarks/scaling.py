@@ -92,7 +92,7 @@ def measure(prepared: Prepared) -> dict[str, float]:
         return [admit_transactions("t", 0, one, tokeniser, "USD") for one in portions]
 
     def write(decided: Decided) -> list[Decision]:
-        return write_verdicts(record, verdicts(decided.step, decided.transactions, scorer), stream="s")
+        return write_verdicts(record, verdicts(decided.step, decided.transactions), stream="s")
 
     for first in range(0, LIVE - ROWS * ENTRIES + 1, ROWS * ENTRIES):
         portions = [

@@ -6,8 +6,9 @@ receipt scored again gives the score that it was written with.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from fraud.compiled import kernel
 from fraud.decision import Reason
 from fraud.errors import InputError
+from fraud.threshold_changes import ThresholdChange
 from gnn.serving import SageKernel
 from graph.features import feature_hash
 from graph.observation import Observation
@@ -65,10 +67,13 @@ class Scorer:
     """A trained model ready to serve; holds no state between calls, so threads may share it."""
 
     def __init__(self, artefact: Artefact) -> None:
+        self.artefact_version = artefact.version
         self.version = artefact.version
+        """What decisions name as their model: the artefact, and the change where other thresholds are in force."""
         self.feature_names = artefact.manifest.feature_names
         self.feature_hash = feature_hash(self.feature_names)
         self.thresholds: Thresholds = artefact.thresholds
+        self._own_thresholds = artefact.thresholds
         self.booster: xgboost.Booster = artefact.booster
         self._trees = TreeKernel.from_booster(artefact.booster)
         self._calibration = artefact.calibration
@@ -78,6 +83,25 @@ class Scorer:
     def load(cls, folder: Path) -> Self:
         """From an artefact folder; raises ArtefactError when it cannot be trusted."""
         return cls(load_artefact(folder))
+
+    def under(self, change: ThresholdChange | None) -> Self:
+        """The same model by the thresholds of a change, or by its own; all else is shared.
+
+        Raises InputError for a change that was made for another artefact.
+        """
+        if change is not None and change.model_version != self.artefact_version:
+            raise InputError(
+                f"thresholds: change {change.number} is for model {change.model_version}, not {self.artefact_version}"
+            )
+        other = copy.copy(self)
+        own = self._own_thresholds
+        if change is None:
+            other.thresholds, other.version = own, self.artefact_version
+        else:
+            suspect = min(own.suspect, change.review)
+            other.thresholds = replace(own, review=change.review, block=change.block, suspect=suspect)
+            other.version = change.version
+        return other
 
     def score(self, observation: Observation) -> Scores:
         """Scores of n ≥ 0 transactions; raises InputError when the features are not those of the model."""

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 
+from fraud.decision import Outcome
 from fraud.errors import AuditFailed
 from fraud.record import Record
 from fraud.settings import Settings
+from fraud.threshold_changes import ThresholdChanges, artefact_of, change_of
 from models.scorer import Scorer
 from models.thresholds import OUTCOMES
 from stream.engine import Decided
@@ -32,7 +36,7 @@ class Audit:
     decided: int = 0
     """Transactions of the ledger."""
     equal: int = 0
-    """On record with the same score, bit for bit, and the same outcome."""
+    """On record with the same score, bit for bit, and the outcome that the thresholds it names give."""
     other_model: int = 0
     """On record by another version of the model: not compared."""
     different: list[str] = field(default_factory=list)
@@ -56,18 +60,39 @@ async def audit(settings: Settings, scorer: Scorer, record: Record) -> Audit:
 def _compare(said: Audit, decided: Decided, scorer: Scorer, record: Record) -> None:
     ids = [one.transaction_id for one in decided.transactions]
     known = record.decisions(ids)
-    scores = decided.step.scores
-    for transaction_id, score, code in zip(ids, scores.score.tolist(), scores.decision.tolist(), strict=True):
+    scores = decided.step.scores.score
+    outcomes = _outcomes(scorer, {found.model_version for found in known.values()}, scores, record)
+    for row, (transaction_id, score) in enumerate(zip(ids, scores.tolist(), strict=True)):
         said.decided += 1
         found = known.get(transaction_id)
         if found is None:
             said.missing.append(transaction_id)
-        elif found.model_version != scorer.version:
+        elif artefact_of(found.model_version) != scorer.artefact_version:
             said.other_model += 1
-        elif found.score == score and found.outcome is OUTCOMES[code]:
+        elif found.score == score and found.outcome is _at(outcomes, found.model_version, row):
             said.equal += 1
         else:
             said.different.append(transaction_id)
+
+
+def _outcomes(
+    scorer: Scorer, versions: Collection[str], scores: NDArray[np.float64], record: Record
+) -> dict[str, NDArray[np.int8]]:
+    """Codes of the scores by the thresholds of each version that is this model's and whose change is on record."""
+    changes = ThresholdChanges(record.engine)
+    codes: dict[str, NDArray[np.int8]] = {}
+    for version in versions:
+        number = change_of(version)
+        change = None if number is None else changes.change(number)
+        is_ours = artefact_of(version) == scorer.artefact_version
+        if is_ours and (number is None or (change is not None and change.version == version)):
+            codes[version] = scorer.under(change).thresholds.decide(scores)
+    return codes
+
+
+def _at(outcomes: dict[str, NDArray[np.int8]], version: str, row: int) -> Outcome | None:
+    codes = outcomes.get(version)
+    return None if codes is None else OUTCOMES[int(codes[row])]
 
 
 def command(

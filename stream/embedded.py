@@ -25,6 +25,7 @@ from stream.ledger import Entry, Kind, LabelMark, Source
 from stream.recording import write_verdicts
 from stream.snapshots import Saving, Snapshots
 from stream.state import LedgerState, empty_state
+from stream.thresholds_in_force import ThresholdsInForce
 from stream.verdicts import verdicts
 
 __all__ = ["Embedded"]
@@ -55,7 +56,7 @@ class Embedded:
         self._settings = settings
         self._on_alerts = on_alerts
         self._record = record
-        self._scorer = scorer
+        self._thresholds = ThresholdsInForce(record.engine, scorer)
         self._ledger = EmbeddedLedger(record.engine)
         self._snapshots = Snapshots(settings.home / "state")
         self._unwritten: list[tuple[Decided, Raised]] = []
@@ -63,7 +64,7 @@ class Embedded:
         self._saving: Saving | None = None
         self._saved_at = time.monotonic()
         self._events_since_save = 0
-        self._engine = self._restore(scorer)
+        self._engine = self._restore(self._thresholds.scorer())
 
     def decide(self, transactions: Sequence[Transaction]) -> dict[str, Decision]:
         """Decide tokenised transactions in their order; ids that were seen before get the decision they had.
@@ -73,6 +74,7 @@ class Embedded:
         was taken in meanwhile is then written first.
         """
         self._write()
+        self._engine.pipeline.scorer = self._thresholds.scorer()
         self._take(self._entry("transactions", transactions))
         decisions = self._write()
         repeated = {one.transaction_id for one in transactions} - decisions.keys()
@@ -179,7 +181,7 @@ class Embedded:
             decided, raised = self._unwritten[0]
             written = write_verdicts(
                 self._record,
-                verdicts(decided.step, decided.transactions, self._scorer),
+                verdicts(decided.step, decided.transactions),
                 raised,
                 stream=STREAM,
                 positions={STREAM: decided.offsets[-1] + 1},

@@ -12,7 +12,6 @@ from aiokafka import AIOKafkaProducer
 
 from fraud.dead_letter import DeadLetter
 from fraud.metrics import WorkerMetrics
-from models.scorer import Scorer
 from models.thresholds import OUTCOMES
 from stream.broker import Sent, Topics, send_batches
 from stream.engine import Taken
@@ -42,14 +41,12 @@ class Outlet:
         topics: Topics,
         producer: AIOKafkaProducer,
         record: RecordClient,
-        scorer: Scorer,
         metrics: WorkerMetrics | None = None,
     ) -> None:
         self._metrics = metrics or WorkerMetrics()
         self._topics = topics
         self._producer = producer
         self._record = record
-        self._scorer = scorer
         self._repeats = Repeats(topics.transactions, record)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="record")
         self._written: dict[str, int] = {}
@@ -121,7 +118,7 @@ class Outlet:
         for decided in taken.decided:
             is_last = decided is taken.decided[-1]
             messages = self._record.write_verdicts(
-                verdicts(decided.step, decided.transactions, self._scorer),
+                verdicts(decided.step, decided.transactions),
                 stream=stream,
                 positions=positions if is_last else None,
                 dead_letters=letters if is_last else (),

@@ -42,6 +42,8 @@ class Step:
     scores: Scores
     explained: dict[int, tuple[Reason, ...]]
     """Reasons of the rows that are not approved."""
+    scorer: Scorer
+    """What scored them, by the thresholds of that moment."""
     suspected: list[int]
     """Rows that the ring desk is told of: all that are not approved, and those that are evidence for rings."""
     suspicions: list[Suspicion]
@@ -54,8 +56,7 @@ class Pipeline:
     def __init__(self, graph: OnlineGraph, scorer: Scorer) -> None:
         self.graph = graph
         self.scorer = scorer
-        self.suspect_from = scorer.thresholds.suspect
-        """Score from which a transaction is evidence for rings."""
+        """What scores from the next batch on; it may be replaced between two."""
 
     def warm(self, events: Events) -> None:
         """Take in history or what others score: state moves, nothing is scored."""
@@ -77,24 +78,24 @@ class Pipeline:
         if scored is not None and len(scored) < len(payments):
             observation, payments = observation.take(scored), payments.take(scored)
             transaction_ids = [transaction_ids[row] for row in scored.tolist()]
-        scores = self.scorer.score(observation)
+        scorer = self.scorer
+        suspect_from = scorer.thresholds.suspect
+        scores = scorer.score(observation)
         flagged = np.flatnonzero(scores.decision != APPROVE).tolist()
-        reasons = self.scorer.explain(scores, flagged) if flagged else []
+        reasons = scorer.explain(scores, flagged) if flagged else []
         explained = dict(zip(flagged, reasons, strict=True))
-        suspected = np.flatnonzero(
-            (scores.decision != APPROVE) | (scores.score >= self.suspect_from)
-        ).tolist()
+        suspected = np.flatnonzero((scores.decision != APPROVE) | (scores.score >= suspect_from)).tolist()
         suspicions = [
             Suspicion(
                 suspect=_suspect(payments, row, transaction_ids[row], float(scores.score[row]), observation),
                 reasons=explained.get(row, ()),
-                marks=bool(scores.score[row] >= self.suspect_from),
+                marks=bool(scores.score[row] >= suspect_from),
                 alerts=row in explained,
                 findings=observation.found.findings(row),
             )
             for row in suspected
         ]
-        return Step(payments, observation, scores, explained, suspected, suspicions)
+        return Step(payments, observation, scores, explained, scorer, suspected, suspicions)
 
 
 def _suspect(payments: Events, row: int, transaction_id: str, score: float, seen: Observation) -> Suspect:

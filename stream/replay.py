@@ -100,7 +100,7 @@ def replay(
                 said.rings.update({ring.ring_id: ring for ring in raised.rings})
                 said.alerts += len(raised.alerts)
                 if record is not None and (len(rows) or raised.alerts):
-                    write_verdicts(record, verdicts(step, as_transactions(frame, rows), scorer), raised)
+                    write_verdicts(record, verdicts(step, as_transactions(frame, rows)), raised)
                     if notify is not None:
                         notify()
             advance(len(chunk))

@@ -19,7 +19,6 @@ from fraud.transaction import Transaction
 from models.thresholds import OUTCOMES
 
 if TYPE_CHECKING:
-    from models.scorer import Scorer
     from stream.pipeline import Step
 
 __all__ = ["ScoredBy", "Verdicts", "verdicts"]
@@ -72,8 +71,9 @@ class Verdicts:
         )
 
 
-def verdicts(step: Step, transactions: Sequence[Transaction], scorer: Scorer) -> Verdicts:
+def verdicts(step: Step, transactions: Sequence[Transaction]) -> Verdicts:
     """Of a step whose row i is ``transactions[i]``."""
+    scorer = step.scorer
     thresholds = scorer.thresholds
     return Verdicts(
         transactions=transactions,

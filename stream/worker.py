@@ -27,6 +27,7 @@ from stream.patience import patiently
 from stream.record_client import RecordClient
 from stream.snapshots import Saving, Snapshots
 from stream.state import LedgerState, empty_state
+from stream.thresholds_in_force import LOOK_SECONDS, ThresholdsInForce
 
 __all__ = ["Worker"]
 
@@ -60,7 +61,7 @@ class Worker:
         self.topics = Topics.named(settings.stream.prefix)
         self.topic = self.topics.transactions
         self.record = record
-        self.scorer = scorer
+        self.thresholds = ThresholdsInForce(record.engine, scorer)
         self.snapshots = Snapshots(settings.home / "state")
         self.engine: Engine | None = None
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -97,7 +98,7 @@ class Worker:
         self._ledger = new_producer(self.settings)
         await self._ledger.start()
         self.intake = Intake(self.settings, self._ledger, Tokeniser.from_settings(self.settings))
-        self.outlet = Outlet(self.topics, self.producer, self.record, self.scorer, self.metrics)
+        self.outlet = Outlet(self.topics, self.producer, self.record, self.metrics)
         self._tasks = [asyncio.create_task(self._watch(one)) for one in self._parts()]
 
     @property
@@ -220,7 +221,7 @@ class Worker:
             ("transactions", partition): offset for partition, offset in decided.items()
         }
         state = await self._in_engine_thread(self._restore, undecided)
-        engine = Engine(state, self.scorer)
+        engine = Engine(state, await asyncio.to_thread(self.thresholds.scorer))
         if not engine.own(decided):
             raise StoreError("state: past undecided transactions; this is a fault of ours")
         await self.follower.seek(state.position)
@@ -234,7 +235,18 @@ class Worker:
         return found or empty_state(self.settings)
 
     def _parts(self) -> tuple[Awaitable[None], ...]:
-        return self._decide(), self._finish(), self._acknowledge(), self._appended()
+        return (
+            self._decide(),
+            self._finish(),
+            self._acknowledge(),
+            self._appended(),
+            self._follow_thresholds(),
+        )
+
+    async def _follow_thresholds(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.to_thread(self.thresholds.scorer)
 
     async def _appended(self) -> None:
         """Raises when the ledger did not take an entry."""
@@ -256,7 +268,7 @@ class Worker:
             await asyncio.sleep(wait / 1000)
             messages += await self.follower.take(0)
         with self.metrics.engine_seconds.time():
-            taken = await self._in_engine_thread(_take, engine, messages)
+            taken = await self._in_engine_thread(_take, engine, messages, self.thresholds.known)
         await self._queue.put((taken, await self.outlet.tell_desk(taken)))
         await self._save_when_due(engine, taken.events)
         return True
@@ -323,5 +335,6 @@ class Worker:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
 
 
-def _take(engine: Engine, messages: list[tuple[int, bytes]]) -> Taken:
+def _take(engine: Engine, messages: list[tuple[int, bytes]], scorer: Scorer) -> Taken:
+    engine.pipeline.scorer = scorer
     return engine.take(decode_all(messages))
