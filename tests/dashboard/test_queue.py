@@ -1,4 +1,4 @@
-"""The queue in a browser: filters that stay in its address, keys, many cases at once, news without losing one's place."""
+"""The queue in a browser: filters that stay in its address, keys, many cases at once, news that takes nothing away."""
 
 from __future__ import annotations
 
