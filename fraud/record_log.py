@@ -179,13 +179,18 @@ class RecordLog:
         """Give the connections back; the record can't be used afterwards."""
         self.engine.dispose()
 
-    def labels(self, transaction_ids: Iterable[str]) -> dict[str, list[Label]]:
-        """What was reported of the named transactions, the earliest report first; the last one counts."""
+    def labels(self, transaction_ids: Iterable[str], *, stream: str | None = None) -> dict[str, list[Label]]:
+        """What was reported of the named transactions, the earliest report first; the last one counts.
+
+        With ``stream``, only what that writer received.
+        """
         found: dict[str, list[Label]] = {}
         column = labels.c
         for some in portions(transaction_ids):
             query = select(column.transaction_id, column.is_fraud, column.known_at, column.source)
             query = query.where(column.transaction_id.in_(some)).order_by(column.known_at, column.source)
+            if stream is not None:
+                query = query.where(column.stream == stream)
             for row in self._rows(query):
                 found.setdefault(row.transaction_id, []).append(Label(*row))
         return found

@@ -11,8 +11,10 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, Select, delete, func, insert, select
 
+from fraud.case import case_number
+from fraud.case_tables import WAITING, case_labels
 from fraud.database import portions, store_errors, upsert
 from fraud.record_reader import RecordReader
 from fraud.standing_tables import rescorings, standing_scores
@@ -85,6 +87,14 @@ class StandingScores:
         """The newest rescoring because of a case, or None: it has no labels, or no worker has taken them yet."""
         found = self._rescorings(rescorings.c.because_of == case_id)
         return found[0] if found else None
+
+    def labels_waiting(self, case_id: str | None = None) -> int:
+        """Labels, of one case or of all, that nobody has taken in: they wait for a running worker, or for the broker."""
+        query = select(func.count()).select_from(case_labels).where(WAITING)
+        if case_id is not None:
+            query = query.where(case_labels.c.case_number == case_number(case_id))
+        with store_errors("read"), self._engine.connect() as connection:
+            return connection.execute(query).scalar_one()
 
     def unfinished(self) -> list[tuple[Rescoring, list[StandingScore]]]:
         """What was begun and is not done, with the scores from before, the earliest first."""

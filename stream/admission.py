@@ -51,5 +51,5 @@ def admit_labels(partition: int, start: int, stop: int, known: Sequence[Known]) 
         stop,
         [offset for offset, _, _ in known],
         [transaction for _, _, transaction in known],
-        [LabelMark(label.is_fraud, label.label_time) for _, label, _ in known],
+        [LabelMark(label.is_fraud, label.label_time, label.source) for _, label, _ in known],
     )

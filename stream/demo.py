@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,6 +26,7 @@ from data.tokenise import tokenise_table
 from fraud.access import Role
 from fraud.errors import InputError, ServiceError
 from fraud.exits import complain
+from fraud.processes import Watch
 from fraud.progress import stage
 from fraud.record import Record
 from fraud.settings import Settings
@@ -36,7 +39,7 @@ from models.report import summary_lines, write_report
 from models.ring_matching import read_ring_alerts, read_true_rings
 from models.scorer import Scorer
 from models.training import train
-from stream.live import local_broker, stream_live
+from stream.live import learning_here, local_broker, streaming
 from stream.replay import Replayed, names_of_tokens, ring_table, run, write_table
 
 __all__ = ["command", "demo"]
@@ -54,10 +57,13 @@ class Demonstration:
     model_version: str
 
 
-def demo(settings: Settings, *, days: int, accounts: int, seed: int, broker: bool) -> Demonstration:
+def demo(
+    settings: Settings, *, days: int, accounts: int, seed: int, broker: bool, running: ExitStack | None = None
+) -> Demonstration:
     """Run the main job in ``settings.home``: files, model, report, record and graph store all go there.
 
-    With ``broker``, the last days go through a Faust worker where a broker can be had.
+    With ``broker``, the last days go through a Faust worker where a broker can be had. With ``running``, what keeps the
+    state goes on until that is closed, and takes labels of cases in.
     """
     folder = settings.home
     world = simulate(folder / "world", days=days, accounts=accounts, seed=seed)
@@ -66,7 +72,7 @@ def demo(settings: Settings, *, days: int, accounts: int, seed: int, broker: boo
     last = raw["event_time"].iloc[-1].to_pydatetime()
     since = datetime(last.year, last.month, last.day, tzinfo=UTC) - timedelta(days=LIVE_DAYS - 1)
     trained = train(frame, folder / "model", settings, until=since, seed=seed)
-    said = _live(settings, raw, frame, since, broker=broker)
+    said = _live(settings, raw, frame, since, broker=broker, running=running)
     names = names_of_tokens(raw, frame)
     write_table(said.scores, folder / "scores.parquet")
     write_table(ring_table(said.rings, names), folder / "rings.csv")
@@ -78,23 +84,35 @@ def demo(settings: Settings, *, days: int, accounts: int, seed: int, broker: boo
 
 
 def _live(
-    settings: Settings, raw: pd.DataFrame, frame: pd.DataFrame, since: datetime, *, broker: bool
+    settings: Settings,
+    raw: pd.DataFrame,
+    frame: pd.DataFrame,
+    since: datetime,
+    *,
+    broker: bool,
+    running: ExitStack | None,
 ) -> Replayed:
     """The last days, through a real broker and worker, or in this process where there is none to be had."""
     model = settings.home / "model"
-    started = False
-    if broker:
-        try:
-            with local_broker(settings) as address:
+    with ExitStack() as until_decided:
+        stack = until_decided if running is None else running
+        started = False
+        if broker:
+            try:
+                address = stack.enter_context(local_broker(settings))
                 started = True
                 stream = settings.stream.model_copy(update={"broker": address})
-                return stream_live(settings.model_copy(update={"stream": stream}), raw, frame, model, since)
-        except ServiceError as error:
-            if started:
-                raise
-            complain(f"no broker here, the last days are decided in this process instead ({error})")
+                with_broker = settings.model_copy(update={"stream": stream})
+                return stack.enter_context(streaming(with_broker, raw, frame, model, since))
+            except ServiceError as error:
+                if started:
+                    raise
+                complain(f"no broker here, the last days are decided in this process instead ({error})")
     scorer = Scorer.load(model)
-    return run(frame, scorer, settings, since=since, keep=True, graph_store=True, name="demo")
+    said = run(frame, scorer, settings, since=since, keep=True, graph_store=True, name="demo")
+    if running is not None:
+        running.enter_context(learning_here(settings, frame, model))
+    return said
 
 
 def _own_names(names: dict[str, str]) -> dict[str, str]:
@@ -136,10 +154,12 @@ def command(
     started = time.monotonic()
     settings = Settings.load(home=Settings.load().home / "demo")
     _clear(settings)
-    done = demo(settings, days=days, accounts=accounts, seed=seed, broker=broker)
-    _show(done, time.monotonic() - started)
-    if serve:
-        _serve(settings)
+    with ExitStack() as running:
+        kept = running if serve else None
+        done = demo(settings, days=days, accounts=accounts, seed=seed, broker=broker, running=kept)
+        _show(done, time.monotonic() - started)
+        if serve:
+            _serve(settings)
 
 
 def _clear(settings: Settings) -> None:
@@ -161,8 +181,18 @@ def _serve(settings: Settings) -> None:
     finally:
         record.close()
     print(f"Sign in as {person.name} with the password {password} (shown this once)", flush=True)
-    subprocess.run(
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    dashboard = subprocess.Popen(
         [sys.executable, "-m", "fraud", "dashboard"],
         env={**os.environ, "RINGFENCE_HOME": str(settings.home)},
-        check=False,
+        # Ctrl-C is ours to hear, and passed on once.
+        start_new_session=True,
     )
+    watch = Watch(dashboard.pid, " -m fraud dashboard")
+    try:
+        dashboard.wait()
+    except KeyboardInterrupt:
+        dashboard.send_signal(signal.SIGTERM)
+        dashboard.wait()
+    finally:
+        watch.close()

@@ -22,6 +22,7 @@ from stream.desk import Raised, RingDesk
 from stream.embedded_ledger import EmbeddedLedger
 from stream.engine import Decided, Engine, Taken
 from stream.ledger import Entry, Kind, LabelMark, Source
+from stream.messages import report_key
 from stream.recording import write_verdicts
 from stream.snapshots import Saving, Snapshots
 from stream.state import LedgerState, empty_state
@@ -83,12 +84,32 @@ class Embedded:
         return decisions
 
     def learn(self, known: Sequence[tuple[Label, Transaction]]) -> None:
-        """Take in labels in the order in which they came, each with the tokenised transaction that it is about."""
+        """Take in labels in the order in which they came, each with the tokenised transaction that it is about.
+
+        One that came before, by transaction, time and source, moves nothing.
+        """
         self._write()
-        marks = [LabelMark(label.is_fraud, label.label_time) for label, _ in known]
-        self._take(self._entry("labels", [about for _, about in known], marks))
-        self._unwritten_labels += [label for label, _ in known]
+        fresh = self._first_reports(known)
+        if not fresh:
+            return
+        marks = [LabelMark(label.is_fraud, label.label_time, label.source) for label, _ in fresh]
+        self._take(self._entry("labels", [about for _, about in fresh], marks))
+        self._unwritten_labels += [label for label, _ in fresh]
         self._write()
+
+    def look(self, payments: Sequence[Transaction]) -> list[float]:
+        """The score that each would get if it came now, alone: nothing is taken in."""
+        return self._engine.look(payments)
+
+    def _first_reports(self, known: Sequence[tuple[Label, Transaction]]) -> list[tuple[Label, Transaction]]:
+        recorded = self._record.labels({label.transaction_id for label, _ in known}, stream=LABEL_STREAM)
+        there = {report_key(one) for reports in recorded.values() for one in reports}
+        fresh = []
+        for one in known:
+            if report_key(one[0]) not in there:
+                there.add(report_key(one[0]))
+                fresh.append(one)
+        return fresh
 
     def save_when_due(self) -> None:
         """Begin a snapshot when the settings ask for one; it is written beside the work.
@@ -132,6 +153,7 @@ class Embedded:
         began, replayed = time.monotonic(), 0
         for entries in self._ledger.read(state.position):
             replayed += len(entries)
+            self._unwritten_labels += _reports(entries)
             self._note(engine.take(entries))
             self._write()
         log.info("state restored, %d entries replayed in %.1f s", replayed, time.monotonic() - began)
@@ -202,3 +224,13 @@ class Embedded:
         made = [position for position in self._snapshots.positions() if position]
         if len(made) > 1:
             self._ledger.forget(min(made))
+
+
+def _reports(entries: Sequence[tuple[int, Entry]]) -> list[Label]:
+    """The labels of entries: a kill may have kept them from the record, and there a report is what tells a repeat."""
+    return [
+        Label(about.transaction_id, mark.is_fraud, mark.known_at, mark.source)
+        for _, entry in entries
+        for about, mark in zip(entry.transactions, entry.labels, strict=False)
+        if mark.source is not None
+    ]

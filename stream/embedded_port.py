@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from fraud.cases import Cases
 from fraud.decision import Decision
 from fraud.errors import RecordError, RingfenceError, ServiceError, StoreError, StoreUnavailable
 from fraud.label import Label
@@ -19,6 +20,7 @@ from fraud.record import Record
 from fraud.settings import Settings
 from fraud.transaction import Transaction
 from models.scorer import Scorer
+from stream.case_labels import CaseLabels
 from stream.decision_port import Answer, Payment
 from stream.embedded import Embedded
 from stream.home_lock import HomeLock
@@ -88,6 +90,11 @@ class EmbeddedPort:
         work = _Report(report.label, about, asyncio.get_running_loop().create_future())
         await self._queue.put(work)
         await work.done
+
+    async def look(self, payments: Sequence[Transaction]) -> list[float]:
+        """The score that each would get if it came now; nothing is taken in."""
+        self._check()
+        return await self._in_thread(lambda: self._pipeline.look(payments))
 
     async def condition(self) -> Mapping[str, object]:
         """Requests that wait for the pipeline."""
@@ -176,19 +183,63 @@ async def embedded_port(settings: Settings, record: Record) -> AsyncIterator[Emb
         )
         handing_over = asyncio.create_task(_hand_over(record, settings.alert_outbox, alerted))
         port = EmbeddedPort(pipeline, thread)
+        labels = CaseLabels(record, _Written(record), _EmbeddedDoor(port, record))
+        learning = asyncio.create_task(labels.run())
+        learning.add_done_callback(_log_fault)
         running = asyncio.create_task(port.run())
         running.add_done_callback(port.ended)
         try:
             yield port
         finally:
-            running.cancel()
-            handing_over.cancel()
-            await asyncio.wait([running, handing_over])
+            beside = [running, handing_over, learning]
+            for one in beside:
+                one.cancel()
+            await asyncio.wait(beside)
             if port.is_good:
                 await loop.run_in_executor(thread, pipeline.save)
     finally:
         thread.shutdown()
         lock.release()
+
+
+class _EmbeddedDoor:
+    """The port as the door of labels of cases; see ``stream.case_labels``."""
+
+    def __init__(self, port: EmbeddedPort, record: Record) -> None:
+        self._port = port
+        self._record = record
+
+    async def send(self, labels: Sequence[Label]) -> None:
+        """In state and record when it returns."""
+        found = await asyncio.to_thread(self._record.transactions, {one.transaction_id for one in labels})
+        about = {one.transaction_id: one.transaction() for one in found}
+        reports = [
+            self._port.report(LabelReport(one), about[one.transaction_id])
+            for one in labels
+            if one.transaction_id in about
+        ]
+        await asyncio.gather(*reports)
+
+    async def catch_up(self) -> bool:
+        """It is in the state already."""
+        return True
+
+    async def look(self, payments: Sequence[Transaction]) -> list[float] | None:
+        """What the engine says of them."""
+        return await self._port.look(payments)
+
+
+class _Written:
+    """What is written about labels of cases, by this process."""
+
+    def __init__(self, record: Record) -> None:
+        self.labels_sent = Cases(record).labels_sent
+        self.keep_rescoring = record.keep_rescoring
+
+
+def _log_fault(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("labels of cases are not taken in any more", exc_info=error)
 
 
 async def _hand_over(record: Record, folder: Path, alerted: asyncio.Event) -> None:

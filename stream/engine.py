@@ -80,6 +80,10 @@ class Engine:
         settled = self.state.settled
         return all(settled.get(("transactions", p), 0) <= offset for p, offset in decided.items())
 
+    def look(self, payments: Sequence[Transaction]) -> list[float]:
+        """The score that each would get if it came now, alone: nothing is taken in."""
+        return self.pipeline.look(from_transactions(payments))
+
     def take(self, entries: Sequence[tuple[int, Entry]]) -> Taken:
         """Take in entries (ledger offset, entry) in their order."""
         runs = self.state.sift(entries)

@@ -18,11 +18,11 @@ from fraud.transaction import Transaction
 from stream.admission import Known, admit_labels, refuse
 from stream.broker import Topics
 from stream.ledger import encode_entry
-from stream.messages import LabelReport, dead_letter_key, dead_letter_message, read_label
+from stream.messages import LabelReport, dead_letter_key, dead_letter_message, read_label, report_key
 from stream.patience import patiently
 from stream.record_client import RecordClient
 
-__all__ = ["LabelIntake", "LabelRecord"]
+__all__ = ["LabelIntake", "LabelRecord", "label_stream"]
 
 LabelRecord = tuple[int, bytes, datetime]
 """Source offset, JSON, and when the broker got it."""
@@ -63,12 +63,13 @@ class LabelIntake:
             for offset, _ in reports
             if offset not in about
         ]
+        known = await self._first_reports(partition, known)
         entry = admit_labels(partition, records[0][0], records[-1][0] + 1, known)
         await self._producer.send_and_wait(self._topics.ledger, encode_entry(entry))
         await patiently(
             partial(
                 self._record.write_batch,
-                stream=f"labels-{partition}",
+                stream=label_stream(partition),
                 labels=[label for _, label, _ in known],
                 dead_letters=letters,
             )
@@ -77,6 +78,21 @@ class LabelIntake:
             await self._producer.send_and_wait(
                 self._topics.dead_letters, dead_letter_message(letter), key=dead_letter_key(letter)
             )
+
+    async def _first_reports(self, partition: int, known: list[Known]) -> list[Known]:
+        """Without those that came before, by transaction, time and source: each moves the state once.
+
+        What is on record is in the ledger; what a crash kept from the record comes again at its own offset first.
+        """
+        ids = {label.transaction_id for _, label, _ in known}
+        recorded = partial(self._record.labels, ids, stream=label_stream(partition))
+        there = {report_key(one) for reports in (await patiently(recorded)).values() for one in reports}
+        first: list[Known] = []
+        for one in known:
+            if report_key(one[1]) not in there:
+                there.add(report_key(one[1]))
+                first.append(one)
+        return first
 
     def _read(
         self, partition: int, records: Sequence[LabelRecord]
@@ -111,6 +127,11 @@ class LabelIntake:
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
         return found
+
+
+def label_stream(partition: int) -> str:
+    """Under which name the record keeps the labels of a partition."""
+    return f"labels-{partition}"
 
 
 def _unknown() -> RecordError:

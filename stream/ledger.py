@@ -46,6 +46,8 @@ class LabelMark(msgspec.Struct, frozen=True, array_like=True):
 
     is_fraud: bool
     known_at: datetime
+    source: str | None = None
+    """Who reported it; what an older release wrote does not say."""
 
 
 class LedgerRow(Transaction, frozen=True, array_like=True, gc=False):

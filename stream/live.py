@@ -7,8 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +18,7 @@ from pathlib import Path
 import pandas as pd
 
 from fraud.errors import ServiceError
+from fraud.processes import Watch
 from fraud.progress import stage
 from fraud.record import Record
 from fraud.record_tables import alert_outbox, decisions
@@ -25,12 +28,13 @@ from graph.kept import Kept
 from graph.opening import open_graph_store
 from graph.write_behind import WriteBehind
 from stream.desk_follower import desk_position
+from stream.embedded_port import embedded_port
 from stream.follower import ledger_end
 from stream.publish import publish
 from stream.replay import Replayed
 from stream.seed import seed
 
-__all__ = ["local_broker", "stream_live"]
+__all__ = ["learning_here", "local_broker", "streaming"]
 
 DRAIN_SECONDS = 300.0
 STALL_SECONDS = 120.0
@@ -49,30 +53,80 @@ def local_broker(settings: Settings) -> Iterator[str]:
         yield kafka.address
 
 
-def stream_live(
+@contextmanager
+def streaming(
     settings: Settings, raw: pd.DataFrame, tokenised: pd.DataFrame, model: Path, since: datetime
-) -> Replayed:
+) -> Iterator[Replayed]:
     """Seed the state with what was known before ``since``, publish the rest, and let a worker decide it.
 
-    ``settings`` name the broker. Returns when every transaction has its decision and the graph store has it too.
-    Raises ServiceError when the worker ends or stands still.
+    ``settings`` name the broker. The block begins when every transaction has its decision and the graph store has it
+    too; while it runs, the worker goes on: labels of cases get into its state. Raises ServiceError when the worker ends
+    or stands still before that.
     """
     seed(settings, tokenised, until=since)
     wanted = tokenised.loc[tokenised["event_time"] >= since, ["transaction_id", "event_time"]]
-    record = Record.open(settings.database_url.get_secret_value())
+    with _worker(settings, model) as worker:
+        record = Record.open(settings.database_url.get_secret_value())
+        try:
+            with (
+                open_graph_store(settings) as store,
+                WriteBehind(record, store, keep=Kept.of(settings.graph)) as behind,
+            ):
+                asyncio.run(publish(settings, raw, since=since))
+                _wait(settings, record, worker, len(wanted))
+                with stage("Bring the graph store up to date"):
+                    behind.drain(DRAIN_SECONDS)
+            said = _said(record, wanted)
+        finally:
+            record.close()
+        yield said
+
+
+@contextmanager
+def learning_here(settings: Settings, tokenised: pd.DataFrame, model: Path) -> Iterator[None]:
+    """For as long as the block runs, this process takes labels of cases in, as a worker would with a broker.
+
+    Its state begins with all of the table.
+    """
+    seed(settings, tokenised)
+    stream = settings.stream.model_copy(update={"model": model})
+    port = _Background(settings.model_copy(update={"stream": stream}))
     try:
-        with (
-            _worker(settings, model) as worker,
-            open_graph_store(settings) as store,
-            WriteBehind(record, store, keep=Kept.of(settings.graph)) as behind,
-        ):
-            asyncio.run(publish(settings, raw, since=since))
-            _wait(settings, record, worker, len(wanted))
-            with stage("Bring the graph store up to date"):
-                behind.drain(DRAIN_SECONDS)
-        return _said(record, wanted)
+        yield
     finally:
-        record.close()
+        port.stop()
+
+
+class _Background:
+    """The embedded pipeline on an event loop in a thread of its own."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._end = asyncio.Event()
+        self._began: Future[None] = Future()
+        self._thread = threading.Thread(target=self._loop.run_until_complete, args=[self._run(settings)])
+        self._thread.start()
+        self._began.result()
+
+    async def _run(self, settings: Settings) -> None:
+        try:
+            record = await asyncio.to_thread(Record.open, settings.database_url.get_secret_value())
+            try:
+                async with embedded_port(settings, record):
+                    self._began.set_result(None)
+                    await self._end.wait()
+            finally:
+                record.close()
+        except Exception as error:
+            if self._began.done():
+                raise
+            self._began.set_exception(error)
+
+    def stop(self) -> None:
+        """Save the state; returns when that is done."""
+        self._loop.call_soon_threadsafe(self._end.set)
+        self._thread.join()
+        self._loop.close()
 
 
 @contextmanager
@@ -91,7 +145,10 @@ def _worker(settings: Settings, model: Path) -> Iterator[subprocess.Popen[bytes]
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
+            # Ctrl-C at the terminal is ours to hear: what it decides goes on until it is told to end.
+            start_new_session=True,
         )
+    watch = Watch(worker.pid, " -m fraud worker")
     try:
         yield worker
     finally:
@@ -101,6 +158,7 @@ def _worker(settings: Settings, model: Path) -> Iterator[subprocess.Popen[bytes]
         except subprocess.TimeoutExpired:
             worker.kill()
             worker.wait()
+        watch.close()
 
 
 def _wait(settings: Settings, record: Record, worker: subprocess.Popen[bytes], expected: int) -> None:

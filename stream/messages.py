@@ -34,7 +34,9 @@ __all__ = [
     "dead_letter_key",
     "dead_letter_message",
     "decision_message",
+    "label_message",
     "read_label",
+    "report_key",
 ]
 
 SCHEMA_VERSION = 1
@@ -50,6 +52,16 @@ class LabelReport(msgspec.Struct, frozen=True):
 
 
 _json = msgspec.json.Encoder()
+
+
+def report_key(label: Label) -> tuple[str, datetime, str]:
+    """What tells a report from others: the same one again changes nothing."""
+    return label.transaction_id, label.label_time, label.source
+
+
+def label_message(label: Label) -> bytes:
+    """A report of a label, as it goes to the topic of labels."""
+    return _with_version(_json.encode(label))
 
 
 def decision_message(decision: Decision) -> bytes:

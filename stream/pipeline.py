@@ -62,6 +62,11 @@ class Pipeline:
         """Take in history or what others score: state moves, nothing is scored."""
         self.graph.observe(events, neighbourhoods=False)
 
+    def look(self, events: Events) -> list[float]:
+        """The score that each of these payments would get if it came now, alone; the state stays as it is."""
+        scores: list[float] = self.scorer.score(self.graph.preview(events)).score.tolist()
+        return scores
+
     def process(
         self,
         events: Events,

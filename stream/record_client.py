@@ -29,6 +29,7 @@ from stream.record_wire import (
     Batch,
     Failed,
     KeepRescoring,
+    LabelsSent,
     MarkSent,
     Open,
     Request,
@@ -127,6 +128,10 @@ class RecordClient(RecordReader):
     def keep_rescoring(self, rescoring: Rescoring, scores: Sequence[StandingScore]) -> None:
         """Keep what was, or is to be, looked at again because of a case; see ``Record.keep_rescoring``."""
         self._ask(KeepRescoring(rescoring, list(scores)))
+
+    def labels_sent(self, keys: Sequence[int], at: datetime) -> None:
+        """Note that these labels of cases were taken in for good."""
+        self._ask(LabelsSent(list(keys), at))
 
     def close(self) -> None:
         """Let the process finish, and close all connections."""

@@ -15,6 +15,7 @@ from contextlib import suppress
 
 import msgspec
 
+from fraud.cases import Cases
 from fraud.errors import RingfenceError
 from fraud.record import Record
 from stream.messages import decision_message
@@ -24,6 +25,7 @@ from stream.record_wire import (
     Done,
     Failed,
     KeepRescoring,
+    LabelsSent,
     MarkSent,
     Open,
     Request,
@@ -68,6 +70,8 @@ def _carry_out(record: Record, request: Request, arrays: memoryview) -> Answer:
             record.mark_sent(keys, at)
         case KeepRescoring(rescoring, scores):
             record.keep_rescoring(rescoring, scores)
+        case LabelsSent(keys, at):
+            Cases(record).labels_sent(keys, at)
         case Open():
             raise AssertionError("unreachable: serve opens")
         case rows:

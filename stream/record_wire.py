@@ -34,6 +34,7 @@ __all__ = [
     "Done",
     "Failed",
     "KeepRescoring",
+    "LabelsSent",
     "MarkSent",
     "Open",
     "Request",
@@ -101,7 +102,14 @@ class KeepRescoring(msgspec.Struct, frozen=True, tag=True):
     scores: list[StandingScore]
 
 
-Request = Open | Rows | Batch | MarkSent | KeepRescoring
+class LabelsSent(msgspec.Struct, frozen=True, tag=True):
+    """Note that labels of cases were taken in for good."""
+
+    keys: list[int]
+    at: datetime
+
+
+Request = Open | Rows | Batch | MarkSent | KeepRescoring | LabelsSent
 
 
 class Done(msgspec.Struct, frozen=True, tag=True):

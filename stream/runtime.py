@@ -16,9 +16,11 @@ from fraud.settings import Settings
 from fraud.tokens import Tokeniser
 from models.scorer import Scorer
 from stream.broker import Topics
+from stream.case_labels import CaseLabels
 from stream.desk_follower import DeskFollower
 from stream.home_lock import HomeLock
 from stream.label_intake import LabelIntake, LabelRecord
+from stream.label_publisher import LabelPublisher
 from stream.record_client import RecordClient
 from stream.rehearsal import rehearse
 from stream.scored import ScoredMessage
@@ -40,6 +42,7 @@ class Runtime:
         self._worker: Worker | None = None
         self.metrics = WorkerMetrics()
         self._server = ExitStack()
+        self._case_labels: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Load model and record and connect to the broker; raises what keeps the worker from starting."""
@@ -130,11 +133,31 @@ class Runtime:
         if self._desk is not None:
             await self._desk.save()
 
+    def _send_case_labels(self, ours: bool) -> None:
+        """Send labels of cases, and look at what they move, for as long as the labels' partition is ours.
+
+        Cut off anywhere, or done by two for a moment, it gives the same in the end.
+        """
+        if self._case_labels is not None and not ours:
+            self._case_labels.cancel()
+            self._case_labels = None
+        elif self._case_labels is None and ours:
+            sender = CaseLabels(self._record, self._record, LabelPublisher(self.worker))
+            self._case_labels = asyncio.create_task(sender.run())
+            self._case_labels.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A fault of ours in a task must not go unseen: the worker ends, and comes again."""
+        failure = self.worker.failure
+        if not task.cancelled() and (error := task.exception()) is not None and not failure.done():
+            failure.set_exception(error)
+
     async def on_assigned(self, app: Any, *arguments: Any, **_: Any) -> None:
         """Faust's signal: these topic-partitions are ours now, and no others."""
         tps: list[TP] = list(arguments[0])
         if not any(tp.topic == self.topics.scored for tp in tps):
             self._desk = None
+        self._send_case_labels(any(tp.topic == self.topics.labels and tp.partition == 0 for tp in tps))
         self.metrics.rebalances.inc()
         self.worker.assign(tp.partition for tp in tps if tp.topic == self.topic)
 
@@ -142,10 +165,12 @@ class Runtime:
         """Faust's signal: these are about to move; what is under way is finished first."""
         self._desk = None
         self._rebalances += 1
+        self._send_case_labels(False)
         await self.worker.release()
 
     async def on_shutdown(self, app: Any, *arguments: Any, **_: Any) -> None:
         """Faust's signal: nothing is fetched any more."""
+        self._send_case_labels(False)
         if self._worker is not None:
             await self._worker.stop()
             await asyncio.to_thread(self._record.close)

@@ -7,7 +7,7 @@ import gc
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TypeVar, TypeVarTuple
@@ -16,6 +16,7 @@ from fraud.errors import InputError, StoreError
 from fraud.metrics import WorkerMetrics
 from fraud.settings import Settings
 from fraud.tokens import Tokeniser
+from fraud.transaction import Transaction
 from models.scorer import Scorer
 from stream.broker import Sent, Topics, ensure_topics, new_producer
 from stream.engine import Engine, Taken
@@ -38,6 +39,9 @@ Arguments = TypeVarTuple("Arguments")
 
 QUEUED = 1
 """Runs of entries that may wait for the record; then the engine waits, and what comes meanwhile shares the next run."""
+
+LOOKED_AT = 25
+"""Payments that are looked at in one go, for a millisecond or so."""
 
 IDLE_SECONDS = 0.2
 GRACE_SECONDS = 2.0
@@ -133,6 +137,27 @@ class Worker:
             for partition, offset in self._settled.items()
             if self._answered.get(partition, 0) >= self._decided_from[partition]
         }
+
+    @property
+    def position(self) -> int:
+        """Ledger offset of the next entry to be taken into the state."""
+        return 0 if self.engine is None else self.engine.state.position
+
+    async def look(self, payments: Sequence[Transaction]) -> list[float] | None:
+        """The score that each payment would get if it came now; None while there is no state.
+
+        The engine takes what comes between two portions of them.
+        """
+        scores: list[float] = []
+        for start in range(0, len(payments), LOOKED_AT):
+            found = await self._in_engine_thread(self._look, payments[start : start + LOOKED_AT])
+            if found is None:
+                return None
+            scores += found
+        return scores
+
+    def _look(self, payments: Sequence[Transaction]) -> list[float] | None:
+        return None if self.engine is None else self.engine.look(payments)
 
     def assign(self, partitions: Iterable[int]) -> None:
         """Score these partitions from now on, and no others; returns at once, the door opens when all is settled."""
