@@ -89,7 +89,7 @@ class StandingScores:
         return found[0] if found else None
 
     def labels_waiting(self, case_id: str | None = None) -> int:
-        """Labels, of one case or of all, that nobody has taken in: they wait for a running worker, or for the broker."""
+        """Labels, of one case or of all, that nobody has taken in: they wait for a worker that runs."""
         query = select(func.count()).select_from(case_labels).where(WAITING)
         if case_id is not None:
             query = query.where(case_labels.c.case_number == case_number(case_id))
