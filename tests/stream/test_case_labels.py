@@ -20,7 +20,8 @@ from fraud.services.kafka import KafkaService
 from fraud.settings import Settings
 from fraud.standing_scores import StandingScores
 from stream.audit import audit
-from stream.follower import LedgerFollower, decode_all
+from stream.desk_follower import desk_position
+from stream.follower import LedgerFollower, decode_all, ledger_end
 from stream.ledger import LabelMark
 from stream.publish import messages_of
 from stream.seed import seed
@@ -82,7 +83,9 @@ def desk(world: World, kafka: KafkaService, tmp_path: Path) -> Iterator[Desk]:
         until(
             lambda: sum(record.positions().get(f"transactions-{p}", 0) for p in range(3)) == PAYMENTS, process
         )
-        until(lambda: cases.queue(limit=1).total > 0, process)
+        end = run(ledger_end(settings))
+        until(lambda: desk_position(record) >= end, process)
+        assert cases.queue(limit=1).total > 0
         assert process.terminate() == 0
     with record_of(settings) as record:
         yield Desk(settings, record, a_case(Cases(record), record))
