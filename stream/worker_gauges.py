@@ -12,15 +12,11 @@ def expose(worker: Worker) -> None:
     metrics = worker.metrics
     metrics.in_flight.set_function(lambda: worker.intake.waiting)
     metrics.partitions.set_function(lambda: 0 if worker.engine is None else len(worker.engine.owned))
-    metrics.ledger_position.set_function(lambda: _position(worker))
-    metrics.ledger_lag.set_function(lambda: max(0, worker.follower.highwater - _position(worker)))
+    metrics.ledger_position.set_function(lambda: worker.position)
+    metrics.ledger_lag.set_function(lambda: max(0, worker.follower.highwater - worker.position))
     metrics.state_nodes.set_function(
         lambda: 0 if worker.engine is None else len(worker.engine.state.graph.index)
     )
     metrics.state_bytes.set_function(
         lambda: 0 if worker.engine is None else worker.engine.state.graph.memory()
     )
-
-
-def _position(worker: Worker) -> int:
-    return 0 if worker.engine is None else worker.engine.state.position
