@@ -39,6 +39,7 @@ def rehearse(settings: Settings, scorer: Scorer) -> None:
     scorer.receipt(step.observation)
     known = [one.event_time + timedelta(hours=1) for one in transactions]
     pipeline.warm(from_labels(transactions, [True] * len(transactions), known))
+    pipeline.look(from_transactions(transactions))
 
 
 def _record(number: int) -> bytes:

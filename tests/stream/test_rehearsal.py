@@ -36,6 +36,7 @@ step = pipeline.process(
     source.take(chunk.kind, chunk.row, chunk.time), ids[chunk.row[chunk.kind == TRANSACTION]].tolist()
 )
 scorer.receipt(step.observation)
+pipeline.look(step.events)
 print({name: count for name, count in compiled().items() if before.get(name) != count})
 """
 
