@@ -44,6 +44,9 @@ COMMANDS: dict[str, Command] = {
     "alerts": Command(
         "fraud.alerts_command:command", "Send alerts to people, try channels, retry what failed"
     ),
+    "cases": Command(
+        "fraud.case_command:command", "List and show cases; take, decide, approve or snooze one"
+    ),
     "demo": Command("stream.demo:command", "Simulate, train, replay and show the result, end to end"),
     "dashboard": Command("dashboard.app:command", "Serve the investigators' pages"),
     "graph": Command(

@@ -10,6 +10,7 @@ import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from fraud.audit_trail import Head, entries, verify, walk
 from fraud.errors import InputError
@@ -59,14 +60,9 @@ def command(
             case Action.LIST:
                 table = Table("number", "time", "by", "act", "subject", "detail")
                 for one in entries(record.engine, subject=subject, by=by, act=act, limit=limit):
-                    table.add_row(
-                        str(one.number),
-                        f"{one.at:%Y-%m-%d %H:%M:%S}",
-                        one.by,
-                        one.act,
-                        one.subject,
-                        one.detail,
-                    )
+                    at = f"{one.at:%Y-%m-%d %H:%M:%S}"
+                    cells = (str(one.number), at, one.by, one.act, one.subject, one.detail)
+                    table.add_row(*map(Text, cells))
                 Console().print(table)
             case Action.EXPORT:
                 if out is None:

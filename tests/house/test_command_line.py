@@ -42,6 +42,7 @@ COMMANDS = [
     "api-key",
     "rings",
     "alerts",
+    "cases",
     "demo",
     "dashboard",
     "graph",
