@@ -1,0 +1,257 @@
+"""One case: what it is about, how it hangs together, why it was raised, what happened, and what to do with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import unquote
+
+import dash
+import dash_mantine_components as dmc
+from dash import Dash, Input, Output, State, dcc, html
+from flask import Response, abort, redirect
+
+from dashboard.account_history import account_history
+from dashboard.canvas_source import About
+from dashboard.canvas_view import canvas_panel, node_box
+from dashboard.case_acts import act_dialogs, register_acts
+from dashboard.case_exports import register_exports
+from dashboard.case_head import case_head
+from dashboard.case_story import files, messages, related, similar, story
+from dashboard.case_timeline import timeline
+from dashboard.cypher_box import cypher_box
+from dashboard.desk import Desk, notice, trouble
+from dashboard.transaction_table import transaction_rows, transaction_table
+from dashboard.what_if import what_if_panel
+from dashboard.why import decision_panel, reason_bars
+from dashboard.words import short_id
+from fraud.access import Permission
+from fraud.alert import Alert, Subject
+from fraud.case import Case
+from fraud.cases import Cases
+from fraud.errors import RingfenceError
+from fraud.record_rows import DecidedTransaction
+from fraud.ring import NodeKind
+
+__all__ = ["register"]
+
+MOST_EVIDENCE = 500
+MOST_ACCOUNTS = 50
+"""Members whose history may be chosen, those with the highest scores."""
+
+LOADING = 300
+
+
+def register(app: Dash, desk: Desk) -> None:
+    """Add the page at ``/case/<case_id>``, its acts and its exports; ``/alert/<alert_id>`` leads to it."""
+    cases = Cases(desk.record)
+
+    def layout(case_id: str = "", **_: str) -> Any:
+        try:
+            case = cases.case(unquote(case_id))
+            if case is None:
+                return notice("No such case", f"There is no case {case_id[:40]!r}. Go back to the queue.")
+            return _page(desk, cases, case)
+        except RingfenceError as error:
+            return trouble(error)
+
+    dash.register_page(
+        "case",
+        path_template="/case/<case_id>",
+        title="Case – Ringfence",
+        layout=desk.guard.page(Permission.VIEW, layout),
+    )
+
+    def of_alert(alert_id: str) -> Response:
+        case = cases.case_of_alert(alert_id)
+        if case is None:
+            abort(404, "There is no case of this alert.")
+        return redirect(f"/case/{case.case_id}")  # type: ignore[return-value]
+
+    desk.guard.route("/alert/<alert_id>", Permission.VIEW, of_alert)
+    register_acts(app, desk, cases)
+    register_exports(desk, cases)
+    _register_evidence(desk, cases)
+
+
+def _register_evidence(desk: Desk, cases: Cases) -> None:
+    @desk.guard.callback(
+        Permission.VIEW,
+        Output("case-decision", "children"),
+        Output("case-chosen", "data"),
+        Input("case-transactions", "selectedRows"),
+        State("case-worst", "data"),
+    )
+    def show_decision(rows: list[dict[str, Any]] | None, worst: str | None) -> Any:
+        chosen = rows[0]["transaction_id"] if rows else worst
+        try:
+            decision = desk.record.decision(chosen) if chosen else None
+            if decision is None:
+                return notice("No decision", "The record holds no decision on it."), None
+            receipt = desk.record.receipt(decision.transaction_id)
+            return decision_panel(decision, receipt, is_chosen=bool(rows)), chosen
+        except RingfenceError as error:
+            return trouble(error), None
+
+    @desk.guard.callback(
+        Permission.VIEW, Output("case-what-if", "children"), Input("case-chosen", "data"), prevent_initial_call=True
+    )
+    def show_what_if(chosen: str | None) -> Any:
+        if not chosen:
+            return None
+        try:
+            return what_if_panel(desk, desk.record.receipt(chosen))
+        except RingfenceError as error:
+            return trouble(error)
+
+    @desk.guard.callback(
+        Permission.VIEW,
+        Output("case-history", "children"),
+        Input("case-account", "value"),
+        State("case-id", "data"),
+    )
+    def show_history(account: str | None, case_id: str) -> Any:
+        if not account:
+            return notice("No account", "The case has no account to look at.")
+        try:
+            case = cases.case(case_id)
+            if case is None:
+                return notice("No such case", "It is no longer on record.")
+            return account_history(desk, account, cases.evidence_ids(case_id), case.first_seen)
+        except RingfenceError as error:
+            return trouble(error)
+
+
+def _page(desk: Desk, cases: Cases, case: Case) -> Any:
+    alert = desk.record.alert(case.alert_id)
+    evidence = desk.record.transactions(cases.evidence_ids(case.case_id)[-MOST_EVIDENCE:])
+    person = desk.guard.person()
+    about = About("ring" if case.subject is Subject.RING else "account", case.subject_id)
+    worst = max(evidence, key=lambda t: t.score or 0.0, default=None)
+    return html.Div(
+        [
+            dcc.Store(id="case-id", data=case.case_id),
+            dcc.Store(id="case-worst", data=worst.transaction_id if worst else None),
+            dcc.Store(id="case-chosen"),
+            html.Div(case_head(case, alert, person, desk.currency), id="case-head"),
+            *act_dialogs(desk, case),
+            dmc.Grid(
+                [
+                    dmc.GridCol(canvas_panel(about), span={"base": 12, "md": 8}),
+                    dmc.GridCol(_side(alert), span={"base": 12, "md": 4}),
+                ],
+                gutter="md",
+                mt="md",
+            ),
+            _tabs(desk, cases, case, alert, evidence),
+        ]
+    )
+
+
+def _side(alert: Alert | None) -> Any:
+    why = [dmc.Title("Why", order=2, size="h5", mb="xs"), reason_bars(alert.reasons if alert else ())]
+    return dmc.Stack(
+        [
+            dmc.Paper(why, withBorder=True, p="md", id="case-why"),
+            dmc.Paper(
+                [
+                    dcc.Loading(html.Div(id="case-decision"), delay_show=LOADING),
+                    html.Div(id="case-attach-place"),
+                    dcc.Loading(html.Div(id="case-what-if", className="below"), delay_show=LOADING),
+                ],
+                withBorder=True,
+                p="md",
+            ),
+            node_box(),
+        ],
+        gap="md",
+    )
+
+
+def _tabs(
+    desk: Desk, cases: Cases, case: Case, alert: Alert | None, evidence: Sequence[DecidedTransaction]
+) -> Any:
+    labels = desk.record.labels([t.transaction_id for t in evidence])
+    reported = [(one, reports[-1].is_fraud) for one, reports in labels.items()]
+    events = cases.events(case.case_id)
+    panels = {
+        "transactions": (
+            f"Transactions ({len(evidence):,})",
+            [
+                timeline(evidence),
+                transaction_table(
+                    "case-transactions",
+                    transaction_rows(evidence, reported),
+                    missing="The record holds none of the transactions that this case names.",
+                ),
+            ],
+        ),
+        "history": ("Against its normal", _history(case, alert)),
+        "story": ("History and comments", [_comment_box(), html.Div(story(events), id="case-story")]),
+        "similar": (
+            "Related and similar",
+            [
+                dmc.Title("Related cases", order=2, size="h5", mb="xs"),
+                html.Div(related(cases.related(case.case_id)), id="case-related"),
+                dmc.Title("Similar past cases", order=2, size="h5", mt="md", mb="xs"),
+                similar(cases.similar_past(case.case_id)),
+            ],
+        ),
+        "files": (
+            "Files and messages",
+            [
+                html.Div(files(cases.attachments(case.case_id)), id="case-files"),
+                dmc.Title("Messages about it", order=2, size="h5", mt="md", mb="xs"),
+                messages(events),
+            ],
+        ),
+        "cypher": ("Cypher", cypher_box(case.subject, case.subject_id, case.first_seen)),
+    }
+    return dmc.Tabs(
+        [
+            dmc.TabsList([dmc.TabsTab(name, value=key) for key, (name, _) in panels.items()]),
+            *(dmc.TabsPanel(content, value=key, pt="md") for key, (_, content) in panels.items()),
+        ],
+        value="transactions",
+        id="case-tabs",
+        mt="lg",
+    )
+
+
+def _history(case: Case, alert: Alert | None) -> Any:
+    accounts = [case.subject_id] if case.subject is Subject.ACCOUNT else _accounts(alert)
+    return [
+        dmc.Select(
+            id="case-account",
+            label="Account",
+            value=accounts[0] if accounts else None,
+            data=[{"value": one, "label": short_id(one, 40)} for one in accounts],
+            allowDeselect=False,
+            searchable=True,
+            w={"base": "100%", "sm": 380},
+            mb="sm",
+        ),
+        dcc.Loading(html.Div(id="case-history"), delay_show=LOADING),
+    ]
+
+
+def _accounts(alert: Alert | None) -> list[str]:
+    members = [m for m in (alert.members if alert else ()) if m.kind is NodeKind.ACCOUNT]
+    worst = sorted(members, key=lambda m: -m.score)
+    return [member.member_id for member in worst[:MOST_ACCOUNTS]]
+
+
+def _comment_box() -> Any:
+    return html.Div(
+        [
+            dmc.Textarea(
+                id="case-comment",
+                label="Comment",
+                autosize=True,
+                minRows=2,
+                maxLength=2_000,
+                placeholder="What you found; everybody who sees the case can read it.",
+            ),
+            dmc.Group([dmc.Button("Add the comment", id="case-comment-add", size="xs")], justify="flex-end", my="xs"),
+        ]
+    )
