@@ -22,20 +22,18 @@ MOST = 400
 LEAST = 5
 """Earlier payments that a normal needs."""
 
-NIGHT = range(0, 6)
+NIGHT = range(6)
 HOUR = timedelta(hours=1)
 
 USUAL_COLOUR, CASE_COLOUR = "indigo.6", "red.7"
-CHART: dict[str, Any] = {"aria-label": "Payments of the account: amount by day, usual ones and those of the case"}
+CHART: dict[str, Any] = {
+    "aria-label": "Payments of the account: amount by day, usual ones and those of the case"
+}
 
 
 def account_history(desk: Desk, account_id: str, case_ids: Collection[str], since: datetime) -> Any:
     """What the account paid before ``since``, beside the transactions of the case; raises StoreError."""
-    seen = [
-        t
-        for t in desk.record.transactions_around(account_id, limit=MOST)
-        if t.account_id == account_id
-    ]
+    seen = [t for t in desk.record.transactions_around(account_id, limit=MOST) if t.account_id == account_id]
     wanted = set(case_ids)
     of_case = [t for t in seen if t.transaction_id in wanted]
     usual = [t for t in seen if t.transaction_id not in wanted and t.event_time < since]
@@ -51,7 +49,9 @@ def account_history(desk: Desk, account_id: str, case_ids: Collection[str], sinc
         )
     ]
     if len(usual) < LEAST or not of_case:
-        parts.append(notice("No normal to compare with", "The account has too few payments on record before."))
+        parts.append(
+            notice("No normal to compare with", "The account has too few payments on record before.")
+        )
     else:
         parts.append(_comparison(usual, of_case, desk.currency))
     if seen:
@@ -63,9 +63,7 @@ Payments = Sequence[DecidedTransaction]
 
 
 def _comparison(usual: Payments, of_case: Payments, currency: str) -> Any:
-    payees, devices, addresses = (
-        {name(t) for t in usual} for name in (_payee, _device, _address)
-    )
+    payees, devices, addresses = ({name(t) for t in usual} for name in (_payee, _device, _address))
     measures: list[tuple[str, Callable[[Payments], str]]] = [
         ("Median amount", lambda some: money(statistics.median(t.amount for t in some), currency)),
         ("Largest amount", lambda some: money(max(t.amount for t in some), currency)),
@@ -88,7 +86,9 @@ def _comparison(usual: Payments, of_case: Payments, currency: str) -> Any:
         )
         for name, of in measures
     ]
-    return html.Div(html.Table([html.Thead(head), html.Tbody(rows)], className="plain-table"), className="scrolls")
+    return html.Div(
+        html.Table([html.Thead(head), html.Tbody(rows)], className="plain-table"), className="scrolls"
+    )
 
 
 def _chart(usual: Payments, of_case: Payments) -> Any:

@@ -19,7 +19,7 @@ from dashboard.desk import Desk
 from dashboard.guard import Guard
 from dashboard.pages import (
     admin,
-    alert,
+    case,
     entity,
     model,
     queue,
@@ -52,7 +52,7 @@ CLOSING_SECONDS = 2.0
 
 PAGES = (
     queue,
-    alert,
+    case,
     entity,
     search,
     trends,

@@ -13,7 +13,7 @@ from dashboard.canvas_elements import drawing, element_id, elements, node_key
 from dashboard.canvas_source import About, banner, choices, expand, read
 from dashboard.canvas_view import MOST_ASKED
 from dashboard.desk import Desk, notice, trouble
-from dashboard.evidence import node_panel
+from dashboard.node_panel import node_panel
 from dashboard.words import KIND_WORDS, count, moment, money
 from fraud.access import Permission
 from fraud.errors import InputError, RingfenceError, StoreError

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from dash import ClientsideFunction, Dash, Input, Output, State, ctx, no_update
+from dash import ClientsideFunction, Dash, Input, Output, State, no_update
 
 from dashboard.case_head import case_head
 from dashboard.case_story import files, related, story
@@ -83,7 +83,9 @@ def register_acts(app: Dash, desk: Desk, cases: Cases) -> None:
         case = cases.case(case_id)
         if case is None or stamp(case) == known:
             return (no_update,) * 6
-        return acts.parts(case_id, notice("It changed", "Somebody else, or a newer alert, changed this case just now."))
+        return acts.parts(
+            case_id, notice("It changed", "Somebody else, or a newer alert, changed this case just now.")
+        )
 
 
 def _outputs() -> list[Output]:
@@ -122,14 +124,14 @@ def _register_dialogs(app: Dash) -> None:
             Input(f"case-{button}", "n_clicks"),
             prevent_initial_call=True,
         )
-    app.clientside_callback(
-        ClientsideFunction("ringfence_case", "sayWhy"),
-        Output("case-why-dialog", "opened"),
-        Output("case-why-act", "data"),
-        Input("case-refuse", "n_clicks"),
-        Input("case-reopen", "n_clicks"),
-        prevent_initial_call=True,
-    )
+    for button in ("refuse", "reopen"):
+        app.clientside_callback(
+            ClientsideFunction("ringfence_case", "sayWhy"),
+            Output("case-why-dialog", "opened", allow_duplicate=True),
+            Output("case-why-act", "data", allow_duplicate=True),
+            Input(f"case-{button}", "n_clicks"),
+            prevent_initial_call=True,
+        )
 
 
 def _register_simple(desk: Desk, acts: _Acts) -> None:
@@ -308,6 +310,6 @@ RECEIPT_TYPE = "application/vnd.ringfence.receipt"
 
 def _disposition(value: str | None) -> Disposition:
     try:
-        return Disposition(value)
+        return Disposition(value or "")
     except ValueError as error:
         raise InputError(f"disposition: {str(value)[:40]!r} is none; choose one of the list") from error

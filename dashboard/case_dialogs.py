@@ -56,7 +56,7 @@ def _decide() -> Any:
             dmc.Checkbox(
                 id="case-only-ticked",
                 label="Only the transactions ticked in the table are fraud",
-                description="Else all of the evidence scored at or above the review threshold. Counts for a fraud only.",
+                description="Else all evidence scored at or above the review threshold. Counts for a fraud only.",
             ),
         ],
         "Decide",

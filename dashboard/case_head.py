@@ -118,7 +118,9 @@ def _buttons(case: Case, person: Person) -> Any:
     if case.state in (CaseState.OPEN, CaseState.IN_PROGRESS):
         mine = case.assignee == person.name
         buttons += [
-            key_button("Assign to me", "a", "Assign the case to me", id="case-take", kind="act", disabled=mine),
+            key_button(
+                "Assign to me", "a", "Assign the case to me", id="case-take", kind="act", disabled=mine
+            ),
             key_button("Confirm fraud", "c", "Confirm fraud", id="case-confirm", kind="act danger"),
             key_button("Dismiss", "x", "Dismiss as a false positive", id="case-dismiss", kind="act"),
             key_button("Decide…", "d", "Choose another decision", id="case-decide", kind="act"),

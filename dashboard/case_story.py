@@ -48,7 +48,9 @@ def story(events: Sequence[CaseEvent]) -> Any:
         return notice("Nothing yet", "Nothing happened to this case so far.")
     lines = []
     for event in reversed(events):
-        said = event.text or ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in event.detail.items())
+        said = event.text or ", ".join(
+            f"{name.replace('_', ' ')} {value}" for name, value in event.detail.items()
+        )
         lines.append(
             html.Li(
                 [
@@ -71,7 +73,9 @@ def messages(events: Sequence[CaseEvent]) -> Any:
     """Messages about the alert, as their channels have them."""
     sent = [event for event in events if event.step is CaseStep.DELIVERY]
     if not sent:
-        return notice("No messages", "No channel has been given this alert; `python -m fraud alerts routes` says why.")
+        return notice(
+            "No messages", "No channel has been given this alert; `python -m fraud alerts routes` says why."
+        )
     head = html.Tr([html.Th(name) for name in ("Time, UTC", "Channel", "To", "State", "Error")])
     rows = [
         html.Tr(
@@ -91,12 +95,16 @@ def messages(events: Sequence[CaseEvent]) -> Any:
 def files(found: Sequence[Attachment]) -> Any:
     """Files of evidence with the hashes of their content."""
     if not found:
-        return notice("No files", "Attach a receipt to keep what a transaction was scored from with the case.")
+        return notice(
+            "No files", "Attach a receipt to keep what a transaction was scored from with the case."
+        )
     head = html.Tr([html.Th(name) for name in ("File", "Size", "SHA-256", "By", "Time, UTC")])
     rows = [
         html.Tr(
             [
-                html.Td(html.A(one.name, href=f"/case/{one.case_id}/file/{one.attachment_id}", className="link")),
+                html.Td(
+                    html.A(one.name, href=f"/case/{one.case_id}/file/{one.attachment_id}", className="link")
+                ),
                 html.Td(f"{one.size:,} B", className="number"),
                 html.Td(one.sha256, className="id"),
                 html.Td(one.by),

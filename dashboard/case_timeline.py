@@ -30,7 +30,9 @@ SERIES = [
 ]
 
 NAMES = {Outcome.APPROVE: "Approved", Outcome.REVIEW: "Review", Outcome.BLOCK: "Blocked", None: "Approved"}
-LABEL: dict[str, Any] = {"aria-label": "Money of the transactions over time, by decision; the table below has them all"}
+LABEL: dict[str, Any] = {
+    "aria-label": "Money of the transactions over time, by decision; the table below has them all"
+}
 
 
 def timeline(transactions: Sequence[DecidedTransaction]) -> Any:

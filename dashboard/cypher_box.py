@@ -53,7 +53,10 @@ def _block(block_id: str, text: str, words: str) -> Any:
     return html.Div(
         [
             html.Div(
-                [dmc.Text(words, size="xs", c="dimmed"), dcc.Clipboard(target_id=block_id, title=words, className="copy")],
+                [
+                    dmc.Text(words, size="xs", c="dimmed"),
+                    dcc.Clipboard(target_id=block_id, title=words, className="copy"),
+                ],
                 style={"display": "flex", "gap": "8px", "alignItems": "center"},
             ),
             html.Pre(text, id=block_id, className="cypher", **FOCUS),

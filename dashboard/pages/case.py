@@ -14,13 +14,15 @@ from flask import Response, abort, redirect
 from dashboard.account_history import account_history
 from dashboard.canvas_source import About
 from dashboard.canvas_view import canvas_panel, node_box
-from dashboard.case_acts import act_dialogs, register_acts
+from dashboard.case_acts import register_acts, stamp
+from dashboard.case_dialogs import act_dialogs
 from dashboard.case_exports import register_exports
 from dashboard.case_head import case_head
 from dashboard.case_story import files, messages, related, similar, story
 from dashboard.case_timeline import timeline
 from dashboard.cypher_box import cypher_box
 from dashboard.desk import Desk, notice, trouble
+from dashboard.key_button import key_button
 from dashboard.transaction_table import transaction_rows, transaction_table
 from dashboard.what_if import what_if_panel
 from dashboard.why import decision_panel, reason_bars
@@ -32,6 +34,7 @@ from fraud.cases import Cases
 from fraud.errors import RingfenceError
 from fraud.record_rows import DecidedTransaction
 from fraud.ring import NodeKind
+from fraud.users import Users
 
 __all__ = ["register"]
 
@@ -40,6 +43,8 @@ MOST_ACCOUNTS = 50
 """Members whose history may be chosen, those with the highest scores."""
 
 LOADING = 300
+CLOCK_MILLISECONDS = 15_000
+SAID: dict[str, Any] = {"aria-live": "polite"}
 
 
 def register(app: Dash, desk: Desk) -> None:
@@ -83,7 +88,7 @@ def _register_evidence(desk: Desk, cases: Cases) -> None:
         State("case-worst", "data"),
     )
     def show_decision(rows: list[dict[str, Any]] | None, worst: str | None) -> Any:
-        chosen = rows[0]["transaction_id"] if rows else worst
+        chosen = rows[-1]["transaction_id"] if rows else worst
         try:
             decision = desk.record.decision(chosen) if chosen else None
             if decision is None:
@@ -94,7 +99,10 @@ def _register_evidence(desk: Desk, cases: Cases) -> None:
             return trouble(error), None
 
     @desk.guard.callback(
-        Permission.VIEW, Output("case-what-if", "children"), Input("case-chosen", "data"), prevent_initial_call=True
+        Permission.VIEW,
+        Output("case-what-if", "children"),
+        Input("case-chosen", "data"),
+        prevent_initial_call=True,
     )
     def show_what_if(chosen: str | None) -> Any:
         if not chosen:
@@ -124,21 +132,25 @@ def _register_evidence(desk: Desk, cases: Cases) -> None:
 
 def _page(desk: Desk, cases: Cases, case: Case) -> Any:
     alert = desk.record.alert(case.alert_id)
-    evidence = desk.record.transactions(cases.evidence_ids(case.case_id)[-MOST_EVIDENCE:])
+    evidence = _evidence(desk, cases, case, alert)
     person = desk.guard.person()
     about = About("ring" if case.subject is Subject.RING else "account", case.subject_id)
+    may_work = person.may(Permission.WORK_CASES)
     worst = max(evidence, key=lambda t: t.score or 0.0, default=None)
     return html.Div(
         [
             dcc.Store(id="case-id", data=case.case_id),
             dcc.Store(id="case-worst", data=worst.transaction_id if worst else None),
             dcc.Store(id="case-chosen"),
+            dcc.Store(id="case-stamp", data=stamp(case)),
+            dcc.Interval(id="case-clock", interval=CLOCK_MILLISECONDS),
             html.Div(case_head(case, alert, person, desk.currency), id="case-head"),
-            *act_dialogs(desk, case),
+            html.Div(id="case-said", className="below", **SAID),
+            *act_dialogs(case, _people(desk)),
             dmc.Grid(
                 [
                     dmc.GridCol(canvas_panel(about), span={"base": 12, "md": 8}),
-                    dmc.GridCol(_side(alert), span={"base": 12, "md": 4}),
+                    dmc.GridCol(_side(alert, may_work=may_work), span={"base": 12, "md": 4}),
                 ],
                 gutter="md",
                 mt="md",
@@ -148,7 +160,13 @@ def _page(desk: Desk, cases: Cases, case: Case) -> Any:
     )
 
 
-def _side(alert: Alert | None) -> Any:
+def _evidence(desk: Desk, cases: Cases, case: Case, alert: Alert | None) -> list[DecidedTransaction]:
+    """The newest transactions that the case rests on."""
+    ids = alert.transaction_ids if alert else cases.evidence_ids(case.case_id)
+    return desk.record.transactions(ids[-MOST_EVIDENCE:])
+
+
+def _side(alert: Alert | None, *, may_work: bool) -> Any:
     why = [dmc.Title("Why", order=2, size="h5", mb="xs"), reason_bars(alert.reasons if alert else ())]
     return dmc.Stack(
         [
@@ -156,7 +174,7 @@ def _side(alert: Alert | None) -> Any:
             dmc.Paper(
                 [
                     dcc.Loading(html.Div(id="case-decision"), delay_show=LOADING),
-                    html.Div(id="case-attach-place"),
+                    _attach() if may_work else None,
                     dcc.Loading(html.Div(id="case-what-if", className="below"), delay_show=LOADING),
                 ],
                 withBorder=True,
@@ -171,6 +189,7 @@ def _side(alert: Alert | None) -> Any:
 def _tabs(
     desk: Desk, cases: Cases, case: Case, alert: Alert | None, evidence: Sequence[DecidedTransaction]
 ) -> Any:
+    may_work = desk.guard.person().may(Permission.WORK_CASES)
     labels = desk.record.labels([t.transaction_id for t in evidence])
     reported = [(one, reports[-1].is_fraud) for one, reports in labels.items()]
     events = cases.events(case.case_id)
@@ -183,16 +202,21 @@ def _tabs(
                     "case-transactions",
                     transaction_rows(evidence, reported),
                     missing="The record holds none of the transactions that this case names.",
+                    selection="multiRow",
                 ),
             ],
         ),
         "history": ("Against its normal", _history(case, alert)),
-        "story": ("History and comments", [_comment_box(), html.Div(story(events), id="case-story")]),
+        "story": (
+            "History and comments",
+            [_comment_box() if may_work else None, html.Div(story(events), id="case-story")],
+        ),
         "similar": (
             "Related and similar",
             [
                 dmc.Title("Related cases", order=2, size="h5", mb="xs"),
                 html.Div(related(cases.related(case.case_id)), id="case-related"),
+                _relate_box() if may_work else None,
                 dmc.Title("Similar past cases", order=2, size="h5", mt="md", mb="xs"),
                 similar(cases.similar_past(case.case_id)),
             ],
@@ -252,6 +276,30 @@ def _comment_box() -> Any:
                 maxLength=2_000,
                 placeholder="What you found; everybody who sees the case can read it.",
             ),
-            dmc.Group([dmc.Button("Add the comment", id="case-comment-add", size="xs")], justify="flex-end", my="xs"),
+            dmc.Group(
+                [dmc.Button("Add the comment", id="case-comment-add", size="xs")], justify="flex-end", my="xs"
+            ),
         ]
     )
+
+
+def _relate_box() -> Any:
+    return dmc.Group(
+        [
+            dmc.TextInput(id="case-relate-to", label="Related to case", placeholder="C-000123", w=160),
+            dmc.Button("Relate", id="case-relate-do", size="xs"),
+        ],
+        align="end",
+        mt="xs",
+    )
+
+
+def _attach() -> Any:
+    return key_button("Attach its receipt", "t", "Attach the receipt to the case", id="case-attach")
+
+
+def _people(desk: Desk) -> list[tuple[str, str]]:
+    """Those who may work on cases."""
+    accounts = Users(desk.record.engine).all()
+    able = (one.person for one in accounts if one.disabled_at is None)
+    return [(one.name, one.shown_name) for one in able if one.may(Permission.WORK_CASES)]
