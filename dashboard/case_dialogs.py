@@ -13,8 +13,6 @@ from fraud.case import REASON_CODES, Case, Disposition
 
 __all__ = ["act_dialogs"]
 
-LONGEST_NOTE = 2_000
-
 LIKELY = {
     "card_testing": "card_testing",
     "account_takeover": "account_takeover",
@@ -97,7 +95,7 @@ def _say_why() -> Any:
 
 
 def _note(field_id: str, label: str) -> Any:
-    return dmc.Textarea(id=field_id, label=label, autosize=True, minRows=2, maxLength=LONGEST_NOTE, value="")
+    return dmc.Textarea(id=field_id, label=label, autosize=True, minRows=2, value="")
 
 
 def _dialog(name: str, title: str, fields: list[Any], words: str) -> Any:

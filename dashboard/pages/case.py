@@ -9,7 +9,6 @@ from urllib.parse import unquote
 import dash
 import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State, dcc, html
-from flask import Response, abort, redirect
 
 from dashboard.account_history import account_history
 from dashboard.canvas_source import About
@@ -67,13 +66,20 @@ def register(app: Dash, desk: Desk) -> None:
         layout=desk.guard.page(Permission.VIEW, layout),
     )
 
-    def of_alert(alert_id: str) -> Response:
-        case = cases.case_of_alert(alert_id)
+    def of_alert(alert_id: str = "", **_: str) -> Any:
+        case = cases.case_of_alert(unquote(alert_id))
         if case is None:
-            abort(404, "There is no case of this alert.")
-        return redirect(f"/case/{case.case_id}")  # type: ignore[return-value]
+            return notice(
+                "No such alert", f"There is no case of an alert {alert_id[:80]!r}. Go back to the queue."
+            )
+        return dcc.Location(id="alert-moved", pathname=f"/case/{case.case_id}", refresh="callback-nav")
 
-    desk.guard.route("/alert/<alert_id>", Permission.VIEW, of_alert)
+    dash.register_page(
+        "alert",
+        path_template="/alert/<alert_id>",
+        title="Alert – Ringfence",
+        layout=desk.guard.page(Permission.VIEW, of_alert),
+    )
     register_acts(app, desk, cases)
     register_exports(desk, cases)
     _register_evidence(desk, cases)
@@ -273,7 +279,6 @@ def _comment_box() -> Any:
                 label="Comment",
                 autosize=True,
                 minRows=2,
-                maxLength=2_000,
                 placeholder="What you found; everybody who sees the case can read it.",
             ),
             dmc.Group(
