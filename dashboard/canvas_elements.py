@@ -151,7 +151,7 @@ def _node(node: GraphNode, first: datetime | None, marks: Marks) -> dict[str, An
 
 
 STANDING_WORDS = {
-    Standing.FLAGGED: "▲ An open alert is about it",
+    Standing.FLAGGED: "▲ An open alert, or a confirmed fraud, is about it",
     Standing.SUSPICIOUS: "◆ In a ring, or often held",
     Standing.CLEARED: "✓ Looked at and cleared",
     Standing.NEUTRAL: "Nothing against it",

@@ -29,7 +29,7 @@ WIDE = 1.75
 FLATTEST = 6.0
 """A chain is not stretched across its way more than this."""
 
-MARGIN = 110.0
+MARGIN = 140.0
 """From the middle to the first circle, and from circle to circle."""
 
 SATELLITE_SPREAD = 74.0

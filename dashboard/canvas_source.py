@@ -69,7 +69,7 @@ def read(desk: Desk, about: About, scope: str) -> Found:
         note = f"The {len(drawn.nodes):,} of {len(members):,} members with the highest scores are shown."
     ours = keys_of(members) if about.key is None else frozenset({about.key})
     joined = {NodeKey(member.kind, member.member_id): member.joined_at for member in members}
-    return Found(drawn, _marked(desk, drawn, ours, joined), note)
+    return Found(drawn, _marked(desk, drawn, ours, joined, about), note)
 
 
 def choices(desk: Desk, key: NodeKey) -> list[Choice] | None:
@@ -148,9 +148,16 @@ def _evidence(desk: Desk, about: About) -> Any:
     return desk.record.transactions(ring.transaction_ids[-MOST_TRANSACTIONS:]) if ring else ()
 
 
-def _marked(desk: Desk, drawn: Subgraph, ours: frozenset[NodeKey], joined: dict[NodeKey, Any]) -> Marks:
-    """Nodes that open alerts are about: by themselves, or as members of a ring."""
-    rings = {ring for node in drawn.nodes for ring in node.rings}
+def _marked(
+    desk: Desk,
+    drawn: Subgraph,
+    ours: frozenset[NodeKey],
+    joined: dict[NodeKey, Any],
+    about: About | None = None,
+) -> Marks:
+    """What is flagged or cleared among the nodes: by itself, or as a member of a ring."""
+    of_ring = {about.id} if about is not None and about.key is None else set()
+    rings = of_ring.union(*(node.rings for node in drawn.nodes))
     accounts = {node.key.node_id for node in drawn.nodes if node.key.kind is NodeKind.ACCOUNT}
     standing = subject_standing(desk.record, rings, accounts)
     flagged = {
@@ -158,6 +165,7 @@ def _marked(desk: Desk, drawn: Subgraph, ours: frozenset[NodeKey], joined: dict[
         for node in drawn.nodes
         if (node.key.kind is NodeKind.ACCOUNT and node.key.node_id in standing.flagged_accounts)
         or standing.flagged_rings.intersection(node.rings)
+        or (node.key in ours and of_ring & standing.flagged_rings)
     }
     cleared = {
         node.key

@@ -16,7 +16,7 @@ SHAPES = (
     ("IP address", '<polygon points="7,1 13.5,13 0.5,13"/>'),
 )
 STANDINGS = (
-    ("▲ In an open alert", "#fa5252", "#a51111"),
+    ("▲ In an open alert, or confirmed", "#fa5252", "#a51111"),
     ("◆ In a ring, or often held", "#fab005", "#8a5a00"),
     ("✓ Cleared", "#40c057", "#2b8a3e"),
     ("Nothing against it", "#ced4da", "#6c757d"),

@@ -1,11 +1,12 @@
 // Replays how the picture came about: elements appear at the time of their first transaction, members take their colour
 // when they joined. Elements wait in order of time, so that a tick touches only what changes.
 (function () {
-  const TURNS = 240;
-  const MILLISECONDS = 10_000;
+  const MILLISECONDS = 8_000;
+  const SLIDER_MILLISECONDS = 400;
   const END = 1_000;
 
-  const replay = { cy: null, span: null, steps: [], at: 0, timer: null };
+  // ``moved`` holds where the replay itself put the slider, which is no wish of the person's.
+  const replay = { cy: null, span: null, steps: [], at: 0, frame: null, moved: new Set() };
 
   function steps(elements) {
     const found = [];
@@ -38,6 +39,7 @@
   function begin(cy, span) {
     stop();
     Object.assign(replay, { cy, span, steps: steps(cy.elements()) });
+    replay.moved.clear();
     replay.at = replay.steps.length;
     if (document.getElementById("canvas-time")) {
       window.dash_clientside.set_props("canvas-time", { value: END, disabled: !span || span[0] === span[1] });
@@ -52,38 +54,62 @@
     show(time);
   }
 
-  function seek(value) {
-    if (!replay.cy || !replay.span) return "";
+  function at(value) {
     const [from, to] = replay.span;
     const time = from + ((to - from) * value) / END;
     show(value >= END ? Infinity : time);
     return value >= END ? `All, to ${text(to)}` : text(time);
   }
 
+  function seek(value) {
+    if (!replay.cy || !replay.span) return "";
+    if (replay.moved.has(value) && value < END) return window.dash_clientside.no_update;
+    if (replay.frame) stop();
+    return at(value);
+  }
+
   function stop() {
-    if (replay.timer) clearInterval(replay.timer);
-    replay.timer = null;
+    if (replay.frame) cancelAnimationFrame(replay.frame);
+    replay.frame = null;
     paint();
   }
 
   function paint() {
     const button = document.getElementById("canvas-play");
     if (!button) return;
-    button.textContent = replay.timer ? "❚❚ Stop" : "▶ Replay";
-    button.setAttribute("aria-pressed", replay.timer ? "true" : "false");
+    button.textContent = replay.frame ? "❚❚ Stop" : "▶ Replay";
+    button.setAttribute("aria-pressed", replay.frame ? "true" : "false");
+  }
+
+  function move(value) {
+    replay.moved.add(value);
+    window.dash_clientside.set_props("canvas-time", { value });
   }
 
   function play() {
-    if (replay.timer) return stop();
+    if (replay.frame) return stop();
     if (!replay.span) return undefined;
-    let value = 0;
-    replay.timer = setInterval(() => {
-      if (!document.getElementById("canvas-time")) return stop();
-      value = Math.min(END, value + END / TURNS);
-      window.dash_clientside.set_props("canvas-time", { value });
-      if (value >= END) stop();
+    const began = performance.now();
+    replay.moved.clear();
+    let moved = 0;
+    const turn = (now) => {
+      const when = document.getElementById("canvas-when");
+      if (!when) return stop();
+      const value = Math.min(END, Math.max(0, Math.round(((now - began) / MILLISECONDS) * END)));
+      const words = at(value);
+      if (value >= END) {
+        stop();
+        return move(END);
+      }
+      when.textContent = words;
+      if (now - moved > SLIDER_MILLISECONDS) {
+        moved = now;
+        move(value);
+      }
+      replay.frame = requestAnimationFrame(turn);
       return undefined;
-    }, MILLISECONDS / TURNS);
+    };
+    replay.frame = requestAnimationFrame(turn);
     paint();
     return undefined;
   }
