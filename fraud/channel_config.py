@@ -127,7 +127,9 @@ class TwilioConfig(_Channel):
         if (self.sender is None) == (self.messaging_service_sid is None):
             raise ValueError("set either sender or messaging_service_sid")
         if self.status_callback is not None and not urlsplit(self.status_callback).hostname:
-            raise ValueError("status_callback: must look like https://desk.example.com/alerts/twilio-status")
+            raise ValueError(
+                "status_callback: must look like https://api.example.com/v1/alert-receipts/twilio"
+            )
         return self
 
 

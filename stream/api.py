@@ -15,11 +15,12 @@ import uvicorn
 from fastapi import FastAPI
 
 from fraud import __version__
+from fraud.channels.twilio_status import open_statuses
 from fraud.errors import ServiceError
 from fraud.record import Record
 from fraud.settings import Settings
 from fraud.tokens import Tokeniser
-from stream import api_findings, api_graph, api_health, api_labels, api_score
+from stream import api_findings, api_graph, api_health, api_labels, api_score, api_twilio
 from stream.api_access import Access
 from stream.api_audit import Audit
 from stream.api_edge import Edge, Metrics
@@ -39,7 +40,14 @@ THREADS = 12
 
 CLOSING_SECONDS = 20
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-ROUTERS = (api_score.router, api_labels.router, api_graph.router, api_findings.router, api_health.router)
+ROUTERS = (
+    api_score.router,
+    api_labels.router,
+    api_graph.router,
+    api_findings.router,
+    api_health.router,
+    api_twilio.router,
+)
 
 
 def create_app(parts: Parts, *, only_loopback: bool) -> FastAPI:
@@ -92,6 +100,7 @@ async def open_parts(settings: Settings, *, needs_key: bool) -> AsyncIterator[Pa
             audit=Audit(record.engine),
             graph=graph,
             metrics=Metrics(),
+            twilio=tuple(open_statuses(settings, record.engine)),
         )
 
 

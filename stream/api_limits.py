@@ -11,7 +11,7 @@ from fastapi import Request
 
 from stream.api_problems import ProblemError
 
-__all__ = ["Rates", "read_json"]
+__all__ = ["Rates", "read_body", "read_json"]
 
 MOST_BUCKETS = 10_000
 
@@ -43,9 +43,14 @@ class Rates:
 
 async def read_json(request: Request, most: int) -> bytes:
     """The body of a request that says it is JSON, up to ``most`` bytes. Raises ProblemError."""
+    return await read_body(request, most, "application/json")
+
+
+async def read_body(request: Request, most: int, wanted: str) -> bytes:
+    """The body of a request that says it is of a kind, up to ``most`` bytes. Raises ProblemError."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise ProblemError(415, "send the body as application/json", headers={"Accept": "application/json"})
+    if kind != wanted:
+        raise ProblemError(415, f"send the body as {wanted}", headers={"Accept": wanted})
     too_large = ProblemError(413, f"the body is larger than {most} bytes")
     declared = request.headers.get("content-length", "0")
     if declared.isdigit() and int(declared) > most:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import msgspec
 from fastapi import Depends, Request, Response
 
+from fraud.channels.twilio_status import TwilioStatus
 from fraud.errors import RecordError
 from fraud.fields import read_text
 from fraud.record_reader import RecordReader
@@ -37,6 +38,8 @@ class Parts:
     audit: Audit
     graph: GraphDoor
     metrics: Metrics
+    twilio: tuple[TwilioStatus, ...] = ()
+    """Whose delivery receipts are taken in."""
 
 
 def _parts(request: Request) -> Parts:

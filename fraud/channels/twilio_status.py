@@ -15,11 +15,15 @@ from urllib.parse import parse_qs, urlsplit
 from sqlalchemy import Engine
 from twilio.request_validator import RequestValidator
 
+from fraud.alert_config import load_config
+from fraud.channel_config import TwilioConfig
+from fraud.channels.opening import secret
 from fraud.channels.twilio_sms import MESSAGE_PARAMETER
 from fraud.delivery import DeliveryState
 from fraud.delivery_receipts import settle
+from fraud.settings import Settings
 
-__all__ = ["TwilioStatus"]
+__all__ = ["TwilioStatus", "open_statuses"]
 
 log = logging.getLogger(__name__)
 
@@ -58,3 +62,18 @@ class TwilioStatus:
             error = f"twilio: {form['MessageStatus']}, code {code}" if state is DeliveryState.FAILED else None
             settle(self._engine, message_id, state, now, provider_id=form.get("MessageSid"), error=error)
         return HTTPStatus.NO_CONTENT
+
+
+def open_statuses(settings: Settings, engine: Engine) -> list[TwilioStatus]:
+    """One for each Twilio channel of the alerts file that asks for receipts; more than one account may call one route.
+
+    Raises SettingsError where the file or the secret is missing.
+    """
+    if settings.alerts.file is None:
+        return []
+    channels = load_config(settings).channels.values()
+    return [
+        TwilioStatus(engine, one.status_callback, secret(one.auth_token_env))
+        for one in channels
+        if isinstance(one, TwilioConfig) and one.status_callback is not None
+    ]
