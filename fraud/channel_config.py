@@ -142,6 +142,8 @@ class SmtpConfig(_Channel):
     host: str = Field(min_length=1)
     port: int = Field(default=587, ge=1, le=65_535)
     security: Literal["starttls", "tls", "none"] = "starttls"
+    allow_plain: bool = False
+    """Let ``security`` be none also outside of the local environment: a relay in one's own network, without a login."""
     ca_file: Path | None = None
     """Certificates that the server's is checked against; left out: the system's."""
     user: str | None = None
@@ -155,6 +157,8 @@ class SmtpConfig(_Channel):
     def _has_whole_login(self) -> Self:
         if (self.user is None) != (self.password_env is None):
             raise ValueError("set user and password_env together, or neither")
+        if self.allow_plain and self.user is not None:
+            raise ValueError("allow_plain: never with a login, which anyone on the way could read")
         return self
 
 

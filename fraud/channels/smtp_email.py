@@ -21,8 +21,10 @@ class SmtpEmail:
     """Hands mail to a server. A message sent again has the same Message-ID, by which many mailboxes show it once."""
 
     def __init__(self, config: SmtpConfig, password: str | None, *, local: bool) -> None:
-        if config.security == "none" and not local:
-            raise SettingsError("security: must be starttls or tls; none is for the local environment only")
+        if config.security == "none" and not (local or config.allow_plain):
+            raise SettingsError(
+                "security: must be starttls or tls; none asks for allow_plain outside of local mode"
+            )
         self._config = config
         self._password = password
         self._tls = None if config.security == "none" else ssl.create_default_context(cafile=config.ca_file)

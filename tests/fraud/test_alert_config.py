@@ -60,6 +60,10 @@ def test_a_small_file_has_sensible_defaults(tmp_path: Path) -> None:
         (('name = "all"', 'name = "all"\ntime_zone = "Mars"'), "time_zone 'Mars': not known"),
         (('name = "all"', 'name = "all"\ncolour = "red"'), "colour: Extra inputs"),
         (('kind = "smtp"', 'kind = "smtp"\nrate = "10 an hour"'), "rate: must look like 20/hour"),
+        (
+            ('kind = "smtp"', 'kind = "smtp"\nuser = "me"\npassword_env = "P"\nallow_plain = true'),
+            "never with a login",
+        ),
         (('kind = "smtp"', 'kind = "smtp"\nuser = "me"'), "set user and password_env together"),
         (
             ('kind = "smtp"', 'kind = "smtp"\nuser = "me"\npassword_env = "RINGFENCE_X"'),
@@ -116,6 +120,14 @@ def test_production_refuses_what_is_not_encrypted(
     open_channel(local, "one", channel).close()
     with pytest.raises(SettingsError, match=f"channels one: {said}"):
         open_channel(local.model_copy(update={"environment": "production"}), "one", channel)
+
+
+@pytest.mark.parametrize("file", ["alerts.toml", "kubernetes/alerts.toml"])
+def test_the_files_of_the_stacks_are_good_in_production(file: str) -> None:
+    of_stack = Settings.load(alerts={"file": EXAMPLE.parent / file})
+    production = of_stack.model_copy(update={"environment": "production"})
+    for name, channel in load_config(production).channels.items():
+        open_channel(production, name, channel).close()
 
 
 def test_the_example_is_a_good_file(monkeypatch: pytest.MonkeyPatch) -> None:

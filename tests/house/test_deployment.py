@@ -16,7 +16,7 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
-from fraud.metrics import GraphMetrics, WorkerMetrics
+from fraud.metrics import AlertMetrics, GraphMetrics, WorkerMetrics
 from fraud.settings import Settings
 from stream.api_edge import Metrics as ApiMetrics
 
@@ -52,7 +52,7 @@ def containers() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
 
 
 def registries() -> list[CollectorRegistry]:
-    return [WorkerMetrics().registry, GraphMetrics().registry, ApiMetrics().registry]
+    return [AlertMetrics().registry, WorkerMetrics().registry, GraphMetrics().registry, ApiMetrics().registry]
 
 
 def series() -> set[str]:
