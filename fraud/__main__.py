@@ -63,6 +63,9 @@ COMMANDS: dict[str, Command] = {
     "users": Command(
         "fraud.user_command:command", "Add and list people, give roles and passwords, end sessions"
     ),
+    "vault": Command(
+        "data.vault_command:command", "Keep personal values behind tokens, encrypted; forget one"
+    ),
     "settings": Command("fraud.settings_command:command", "Show the settings in force, secrets masked"),
 }
 

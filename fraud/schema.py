@@ -26,6 +26,7 @@ from fraud import (
     desk_tables,
     record_tables,
     standing_tables,
+    vault_tables,
 )
 from fraud.database import writing
 from fraud.errors import StoreError
@@ -49,6 +50,7 @@ REVISIONS = (
     "0004_access",
     "0005_standing_scores",
     "0006_saved_views",
+    "0007_vault",
 )
 """Every revision that there has been, the oldest first: one script each in ``fraud/migrations/versions``."""
 
@@ -68,6 +70,7 @@ TABLES = (
     delivery_tables,
     desk_tables,
     standing_tables,
+    vault_tables,
 )
 """The files that describe tables: imported, their tables are in ``metadata``. Name yours here."""
 

@@ -327,6 +327,8 @@ class Settings(BaseSettings):
     environment: Literal["local", "production"] = "local"
     token_key: SecretStr | None = None
     """Key of the tokens that stand for personal data; required in production, else kept in ``home``."""
+    vault_key: SecretStr | None = None
+    """Encrypts personal values that are kept for those who may reveal them; None: none are kept."""
     currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
     """ISO 4217 code assumed where a transaction names none; costs are in it."""
     label_delay_days: float = Field(default=7.0, ge=0, allow_inf_nan=False)
@@ -366,7 +368,7 @@ class Settings(BaseSettings):
             raise ValueError("must look like sqlite:///file or postgresql+psycopg://user:password@host/name")
         return url
 
-    @field_validator("token_key")
+    @field_validator("token_key", "vault_key")
     @classmethod
     def _is_long_enough(cls, key: SecretStr | None) -> SecretStr | None:
         return _long_key(key)

@@ -14,6 +14,7 @@ from dashboard.canvas_source import About
 from dashboard.canvas_view import canvas_panel, node_box
 from dashboard.desk import Desk, notice, trouble
 from dashboard.facts import fact_grid
+from dashboard.reveal import register_reveal, reveal_box
 from dashboard.transaction_table import transaction_rows, transaction_table
 from dashboard.words import KIND_WORDS, count, moment, money, percent
 from fraud.access import Permission
@@ -45,6 +46,7 @@ def register(app: Dash, desk: Desk) -> None:
         title="Entity – Ringfence",
         layout=desk.guard.page(Permission.VIEW, layout),
     )
+    register_reveal(desk)
 
 
 def _page(desk: Desk, kind: NodeKind, node_id: str) -> Any:
@@ -58,6 +60,7 @@ def _page(desk: Desk, kind: NodeKind, node_id: str) -> Any:
     return html.Div(
         [
             dmc.Group([dmc.Title(KIND_WORDS[kind], order=1, size="h3"), html.Span(node_id, className="id")]),
+            reveal_box(desk, kind, node_id),
             fact_grid(_facts(seen, frauds, desk.currency)),
             _rings(rings),
             dmc.Grid(

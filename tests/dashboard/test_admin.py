@@ -25,7 +25,7 @@ from fraud.suppressions import lift, suppressions
 from fraud.users import Users
 from graph.store import GraphStore
 from tests.dashboard.people import person_of
-from tests.dashboard.world import fill
+from tests.dashboard.world import account, fill
 
 Serve = Callable[[Record, GraphStore | None], str]
 LATER = datetime(2027, 1, 1, tzinfo=UTC)
@@ -204,3 +204,23 @@ def test_health_says_what_is_late(record: Record) -> None:
     with GraphStore.connect("bolt://127.0.0.1:1", "u", "p", "d", patience=0.1) as down:
         desk = Desk(record, down, "USD", Guard(Dash("health"), lambda: None))
         assert {one.part: one.state for one in health_of_parts(desk, LATER)}["Graph store"] == "down"
+
+
+@pytest.mark.browser
+def test_who_may_sees_that_the_house_keeps_no_values_and_it_is_audited(
+    page_as: Callable[[Role | None], Page], record: Record, serve: Serve
+) -> None:
+    fill(record)
+    address = f"{serve(record, None)}/entity/account/{account('r0')}"
+    viewer = page_as(Role.VIEWER)
+    viewer.goto(address)
+    expect(viewer.get_by_role("heading", name="Account")).to_be_visible()
+    expect(viewer.locator("#reveal")).to_have_count(0)
+    page = page_as(Role.SUPERVISOR)
+    page.goto(address)
+    page.get_by_role("button", name="Reveal").click()
+    expect(page.locator("#revealed")).to_contain_text("reason: say in a line")
+    page.get_by_label("Why you need to know who this is").fill("police file 17")
+    page.get_by_role("button", name="Reveal").click()
+    expect(page.locator("#revealed")).to_contain_text("No personal values are kept here")
+    assert ("supervisor", "reveal", f"token {account('r0')}") in acts(record)

@@ -50,6 +50,7 @@ COMMANDS = [
     "database",
     "services",
     "users",
+    "vault",
     "settings",
     "version",
 ]
