@@ -23,6 +23,7 @@ from dashboard.pages import (
     entity,
     model,
     queue,
+    ring,
     search,
     trends,
 )
@@ -53,6 +54,7 @@ CLOSING_SECONDS = 2.0
 PAGES = (
     queue,
     case,
+    ring,
     entity,
     search,
     trends,

@@ -17,7 +17,7 @@ from graph.expansion import Choice, Wanted
 from graph.subgraph import NodeKey, Subgraph
 from graph.surroundings import among
 
-__all__ = ["About", "Found", "banner", "choices", "expand", "read"]
+__all__ = ["RING", "About", "Found", "banner", "choices", "expand", "read"]
 
 MOST_NODES = 900
 """Of a ring; with its relationships about as many elements as the canvas moves smoothly."""

@@ -23,6 +23,12 @@
       open: function (clicks) {
         return clicks ? true : none();
       },
+      ringAct: function (clicks) {
+        const button = clicks && pressed();
+        if (!button) return [none(), none(), none()];
+        const act = button.replace("ring-", "");
+        return [true, act, act === "suppress" ? {} : { display: "none" }];
+      },
       sayWhy: function () {
         const act = WHYS[pressed()];
         return act ? [true, act] : [none(), none()];

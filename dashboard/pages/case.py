@@ -8,7 +8,9 @@ from urllib.parse import unquote
 
 import dash
 import dash_mantine_components as dmc
-from dash import Dash, Input, Output, State, dcc, html
+from dash import Dash, Input, Output, State, dcc, html, no_update
+from flask import abort, redirect
+from werkzeug.wrappers import Response
 
 from dashboard.account_history import account_history
 from dashboard.canvas_source import About
@@ -22,6 +24,7 @@ from dashboard.case_timeline import timeline
 from dashboard.cypher_box import cypher_box
 from dashboard.desk import Desk, notice, trouble
 from dashboard.key_button import key_button
+from dashboard.neighbours_moved import neighbours_moved
 from dashboard.transaction_table import transaction_rows, transaction_table
 from dashboard.what_if import what_if_panel
 from dashboard.why import decision_panel, reason_bars
@@ -33,6 +36,7 @@ from fraud.cases import Cases
 from fraud.errors import RingfenceError
 from fraud.record_rows import DecidedTransaction
 from fraud.ring import NodeKind
+from fraud.standing_scores import StandingScores
 from fraud.users import Users
 
 __all__ = ["register"]
@@ -42,7 +46,7 @@ MOST_ACCOUNTS = 50
 """Members whose history may be chosen, those with the highest scores."""
 
 LOADING = 300
-CLOCK_MILLISECONDS = 15_000
+CLOCK_MILLISECONDS = 5_000
 SAID: dict[str, Any] = {"aria-live": "polite"}
 
 
@@ -72,7 +76,12 @@ def register(app: Dash, desk: Desk) -> None:
             return notice(
                 "No such alert", f"There is no case of an alert {alert_id[:80]!r}. Go back to the queue."
             )
-        return dcc.Location(id="alert-moved", pathname=f"/case/{case.case_id}", refresh="callback-nav")
+        return html.Div(
+            [
+                "This alert is looked into as ",
+                dcc.Link(case.case_id, href=f"/case/{case.case_id}", className="link"),
+            ]
+        )
 
     dash.register_page(
         "alert",
@@ -80,6 +89,14 @@ def register(app: Dash, desk: Desk) -> None:
         title="Alert – Ringfence",
         layout=desk.guard.page(Permission.VIEW, of_alert),
     )
+
+    def moved(alert_id: str) -> Response:
+        case = cases.case_of_alert(alert_id)
+        if case is None:
+            abort(404, "There is no case of this alert.")
+        return redirect(f"/case/{case.case_id}")
+
+    desk.guard.route("/alert/<alert_id>", Permission.VIEW, moved)
     register_acts(app, desk, cases)
     register_exports(desk, cases)
     _register_evidence(desk, cases)
@@ -132,6 +149,22 @@ def _register_evidence(desk: Desk, cases: Cases) -> None:
             if case is None:
                 return notice("No such case", "It is no longer on record.")
             return account_history(desk, account, cases.evidence_ids(case_id), case.first_seen)
+        except RingfenceError as error:
+            return trouble(error)
+
+    @desk.guard.callback(
+        Permission.VIEW,
+        Output("case-moved", "children"),
+        Input("case-clock", "n_intervals"),
+        State("case-id", "data"),
+        State("case-tabs", "value"),
+        prevent_initial_call=True,
+    )
+    def show_moved(_: int, case_id: str, tab: str) -> Any:
+        if tab != "moved":
+            return no_update
+        try:
+            return neighbours_moved(StandingScores(desk.record), case_id)
         except RingfenceError as error:
             return trouble(error)
 
@@ -226,6 +259,10 @@ def _tabs(
                 dmc.Title("Similar past cases", order=2, size="h5", mt="md", mb="xs"),
                 similar(cases.similar_past(case.case_id)),
             ],
+        ),
+        "moved": (
+            "Neighbours",
+            html.Div(neighbours_moved(StandingScores(desk.record), case.case_id), id="case-moved"),
         ),
         "files": (
             "Files and messages",

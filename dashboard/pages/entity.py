@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -12,15 +12,20 @@ from dash import Dash, dcc, html
 
 from dashboard.canvas_source import About
 from dashboard.canvas_view import canvas_panel, node_box
+from dashboard.case_head import STATE_WORDS
 from dashboard.desk import Desk, notice, trouble
 from dashboard.facts import fact_grid
+from dashboard.neighbours_moved import standing_line
 from dashboard.reveal import register_reveal, reveal_box
 from dashboard.transaction_table import transaction_rows, transaction_table
-from dashboard.words import KIND_WORDS, count, moment, money, percent
+from dashboard.words import KIND_WORDS, count, moment, money, pattern, percent
 from fraud.access import Permission
+from fraud.alert import Subject
+from fraud.cases import Cases
 from fraud.errors import RingfenceError
 from fraud.record_rows import DecidedTransaction
 from fraud.ring import NodeKind
+from fraud.standing_scores import StandingScores
 from graph.portion import is_held
 
 __all__ = ["register"]
@@ -31,12 +36,14 @@ MOST_TRANSACTIONS = 500
 def register(app: Dash, desk: Desk) -> None:
     """Add the page at ``/entity/<kind>/<id>``."""
 
+    cases = Cases(desk.record)
+
     def layout(kind: str = "", node_id: str = "", **_: str) -> Any:
         node_id = unquote(node_id)
         if kind not in set(NodeKind):
             return notice("No such kind", f"{kind[:40]!r} is none of account, merchant, device, ip.")
         try:
-            return _page(desk, NodeKind(kind), node_id)
+            return _page(desk, cases, NodeKind(kind), node_id)
         except RingfenceError as error:
             return trouble(error)
 
@@ -49,7 +56,7 @@ def register(app: Dash, desk: Desk) -> None:
     register_reveal(desk)
 
 
-def _page(desk: Desk, kind: NodeKind, node_id: str) -> Any:
+def _page(desk: Desk, cases: Cases, kind: NodeKind, node_id: str) -> Any:
     seen = desk.record.transactions_around(node_id, limit=MOST_TRANSACTIONS)
     rings = desk.record.rings_of([node_id]).get(node_id, [])
     if not seen and not rings:
@@ -63,6 +70,7 @@ def _page(desk: Desk, kind: NodeKind, node_id: str) -> Any:
             reveal_box(desk, kind, node_id),
             fact_grid(_facts(seen, frauds, desk.currency)),
             _rings(rings),
+            *(_of_account(desk, cases, node_id) if kind is NodeKind.ACCOUNT else ()),
             dmc.Grid(
                 [
                     dmc.GridCol(
@@ -94,6 +102,18 @@ def _facts(seen: Sequence[DecidedTransaction], frauds: int, currency: str) -> li
         ("Highest score", percent(worst)),
         ("Latest", f"{moment(seen[0].event_time)} UTC" if seen else "–"),
     ]
+
+
+def _of_account(desk: Desk, cases: Cases, account_id: str) -> Iterator[Any]:
+    """Its case and its standing score, where there are any."""
+    case = cases.case_of(Subject.ACCOUNT, account_id)
+    if case is not None:
+        words = f"{case.case_id}: {pattern(case.kind)}, {STATE_WORDS[case.state][2:].lower()}"
+        link = dcc.Link(words, href=f"/case/{case.case_id}", className="link")
+        yield dmc.Group([dmc.Text("Case", size="sm"), link], mb="sm")
+    standing = StandingScores(desk.record).standing_scores([account_id]).get(account_id)
+    if standing is not None:
+        yield dmc.Text(f"Standing score: {standing_line(standing)}.", size="sm", mb="sm")
 
 
 def _rings(rings: Sequence[str]) -> Any:
