@@ -28,7 +28,6 @@ class NodeIndex:
     def __init__(self, capacity: int) -> None:
         self.room: NDArray[np.void] = reserve(capacity + LENT, NODE, large_pages=True)
         """Records by number, those of newcomers that are looked at and not kept included."""
-        self.nodes = self.room[:capacity]
         self.names: NDArray[np.uint64] = reserve(WORDS * (capacity + LENT), np.uint64).reshape(-1, WORDS)
         places = max(1 << (2 * capacity - 1).bit_length(), TABLE_AT_FIRST)
         self.table: NDArray[np.int32] = reserve(places, np.int32)
@@ -36,6 +35,11 @@ class NodeIndex:
         """Numbers to give again, the next one last; ``census[1]`` of them."""
         self.census = np.array([0, 0, TABLE_AT_FIRST], dtype=np.int64)
         """[numbers given out, free numbers, places of the table in use]"""
+
+    @property
+    def nodes(self) -> NDArray[np.void]:
+        """Records by number, as many as there may be nodes."""
+        return self.room[:-LENT]
 
     def __len__(self) -> int:
         return int(self.census[0] - self.census[1])

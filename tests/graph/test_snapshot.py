@@ -41,7 +41,7 @@ def assert_same_attributes(one: object, other: object, **used: int) -> None:
 def assert_same_state(one: OnlineGraph, other: OnlineGraph) -> None:
     """Where a name or a pair lies in its hash table is the one thing that may differ."""
     used, free = one.index.used, int(one.index.census[1])
-    assert_same_attributes(one.index, other.index, nodes=used, names=used, free=free, table=0)
+    assert_same_attributes(one.index, other.index, room=used, names=used, free=free, table=0)
     assert_same_attributes(one.pairs, other.pairs, places=0)
     assert sorted_pairs(one) == sorted_pairs(other)
     for name, block in one.motifs.blocks().items():
