@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, func, literal, or_, select, update
 
-from fraud.alert import Alert, AlertState
+from fraud.alert import Alert, AlertState, Severity
 from fraud.channel_config import Updates
 from fraud.channels.channel import Receipt
 from fraud.database import store_errors, writing
@@ -126,10 +126,7 @@ class Claims:
 
     def _due(self, connection: Connection, now: datetime) -> Sequence[Any] | None:
         """The rows of the next message: those that make up one digest, or are to be sent again as they were."""
-        mine = table.c.channel == self._channel
-        order = (table.c.severity_rank.desc(), table.c.next_try_at, table.c.alert_id, table.c.version)
-        query = select(table).where(self._is_due(now)).order_by(*order).limit(1)
-        first = connection.execute(_for_update(query)).first()
+        first = self._first_due(connection, now)
         if first is None:
             return None
         if first.message_id is not None:
@@ -139,8 +136,27 @@ class Claims:
             group = and_(alike, table.c.message_id.is_(None))
         else:
             return [first]
-        others = select(table).where(mine, table.c.recipient == first.recipient, group).order_by(*order)
-        return connection.execute(_for_update(others.limit(MOST_IN_DIGEST))).all() or [first]
+        others = select(table).where(
+            table.c.channel == self._channel, table.c.recipient == first.recipient, group
+        )
+        others = others.order_by(table.c.severity_rank.desc(), table.c.key).limit(MOST_IN_DIGEST)
+        return connection.execute(_for_update(others)).all() or [first]
+
+    def _first_due(self, connection: Connection, now: datetime) -> Any:
+        """The most pressing row that is due: one whose claim ran out, else the worst that has waited longest.
+
+        Severity by severity, since each is one step along the index, however many rows wait.
+        """
+        mine = table.c.channel == self._channel
+        expired = and_(mine, table.c.state == SENDING, table.c.claimed_until <= now)
+        waiting = and_(mine, table.c.state == WAITING, table.c.next_try_at <= now)
+        turns = [expired, *(and_(waiting, table.c.severity_rank == one.rank) for one in reversed(Severity))]
+        for turn in turns:
+            query = select(table).where(turn).order_by(table.c.next_try_at, table.c.alert_id, table.c.version)
+            found = connection.execute(_for_update(query.limit(1))).first()
+            if found is not None:
+                return found
+        return None
 
     def _closed(self, connection: Connection, rows: Sequence[Any], now: datetime) -> bool:
         """Whether some were closed by the investigators before they were sent; then those are not sent any more."""

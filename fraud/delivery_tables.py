@@ -34,8 +34,8 @@ deliveries = Table(
     Column("updated_at", Instant, nullable=False),
     Column("sent_at", Instant),
     Column("delivered_at", Instant),
-    Index("deliveries_by_turn", "channel", "state", "next_try_at"),
-    Index("deliveries_by_alert", "alert_id", "created_at"),
+    Index("deliveries_by_turn", "channel", "state", "severity_rank", "next_try_at", "alert_id", "version"),
+    Index("deliveries_by_alert", "alert_id", "channel", "recipient", "sent_at"),
     Index("deliveries_by_message", "message_id"),
     Index("deliveries_by_sending", "channel", "recipient", "sent_at"),
 )

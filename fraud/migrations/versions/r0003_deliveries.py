@@ -53,7 +53,11 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["idempotency_key"], ["alert_outbox.idempotency_key"]),
         sa.PrimaryKeyConstraint("key"),
     )
-    op.create_index("deliveries_by_turn", "deliveries", ["channel", "state", "next_try_at"])
-    op.create_index("deliveries_by_alert", "deliveries", ["alert_id", "created_at"])
+    op.create_index(
+        "deliveries_by_turn",
+        "deliveries",
+        ["channel", "state", "severity_rank", "next_try_at", "alert_id", "version"],
+    )
+    op.create_index("deliveries_by_alert", "deliveries", ["alert_id", "channel", "recipient", "sent_at"])
     op.create_index("deliveries_by_message", "deliveries", ["message_id"])
     op.create_index("deliveries_by_sending", "deliveries", ["channel", "recipient", "sent_at"])
