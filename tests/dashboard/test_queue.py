@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 from sqlalchemy import text
 
+from benchmarks.desk_world import add_cases
 from fraud.access import Role
 from fraud.alert import Severity
 from fraud.audit_trail import entries
@@ -140,6 +141,7 @@ def test_keys_move_take_and_open(page: Page, record: Record, serve: Serve) -> No
     page.keyboard.press("k")
     page.keyboard.press("Enter")
     page.wait_for_url(f"**/case/{names[0]}")
+    page.wait_for_load_state("networkidle")
 
 
 def test_a_field_takes_letters_and_no_key_acts(page: Page, record: Record, serve: Serve) -> None:
@@ -171,6 +173,7 @@ def test_the_next_worst_is_one_that_nobody_has(page: Page, record: Record, serve
     open_queue(page, serve(record, None))
     page.keyboard.press("n")
     page.wait_for_url(f"**/case/{second.case_id}")
+    page.wait_for_load_state("networkidle")
 
 
 def test_many_are_dismissed_at_once_each_by_itself(page: Page, record: Record, serve: Serve) -> None:
@@ -314,12 +317,11 @@ def test_narrow_and_dark(page: Page, record: Record, serve: Serve) -> None:
 def test_the_page_of_a_great_queue_is_fetched_as_it_is_scrolled(
     page: Page, record: Record, serve: Serve
 ) -> None:
-    from benchmarks.desk_world import add_cases
-
     add_cases(record, 1_000, now=datetime.now(UTC))
     total = Cases(record).queue(CaseFilter()).total
     page.goto(serve(record, None))
     expect(page.locator("#queue-total")).to_have_text(f"{total:,} cases")
+    expect(rows(page).first).to_contain_text("Critical")
     page.evaluate("() => dash_ag_grid.getApi('queue-grid').ensureIndexVisible(600)")
     line = page.locator("#queue-grid .ag-center-cols-container .ag-row[row-index='600']")
     expect(line).to_contain_text(re.compile("Medium|Low|High|Critical"))
