@@ -15,14 +15,17 @@ from fraud.alert import Alert, Severity, Subject
 from fraud.case import CaseState
 from fraud.case_tables import cases
 from fraud.database import writing
-from fraud.decision import Reason
+from fraud.decision import Decision, Outcome, Reason
 from fraud.record import Record
 from fraud.record_tables import alerts
-from fraud.ring import NodeKind, RingMember
+from fraud.ring import NodeKind, Ring, RingMember
+from fraud.transaction import Transaction
 
-__all__ = ["add_cases"]
+__all__ = ["add_cases", "add_great_ring", "add_payments"]
 
 PORTION = 5_000
+PAYMENTS_AT_ONCE = 10_000
+EDGES_A_PAYMENT = 3
 KINDS = ("shared_device", "shared_ip", "round_trip", "fan_in", "fan_out", "dense_block", "suspicious_account")
 REASONS = (
     "6 accounts pay from 2 devices that nobody else uses",
@@ -48,6 +51,101 @@ def add_cases(record: Record, number: int, *, now: datetime, seed: int = 0) -> N
             connection.execute(insert(alerts), [alert for alert, _ in pairs])
             connection.execute(insert(cases), [case for _, case in pairs])
         made += size
+
+
+def add_payments(record: Record, edges: int, *, now: datetime, seed: int = 0) -> int:
+    """Write payments that make about ``edges`` relationships between accounts, merchants, devices and addresses.
+
+    Each payment is of an account, device and address of its own beside one of 20,000 merchants: three relationships.
+    Returns the number of payments.
+    """
+    number, draw = edges // EDGES_A_PAYMENT, np.random.default_rng(seed)
+    for first in range(0, number, PAYMENTS_AT_ONCE):
+        size = min(PAYMENTS_AT_ONCE, number - first)
+        shops, amounts = draw.integers(20_000, size=size).tolist(), draw.lognormal(3.5, 1.0, size).tolist()
+        paid = [
+            _payment(first + i, now - timedelta(seconds=number - first - i), shops[i], round(amounts[i], 2))
+            for i in range(size)
+        ]
+        record.write_batch(paid, [_approved(one) for one in paid])
+    return number
+
+
+def add_great_ring(record: Record, *, now: datetime) -> tuple[str, int]:
+    """Write a ring of 620 members with 1,380 relationships between them, and its alert; returns ring and elements."""
+    accounts, devices, addresses, shops = 400, 100, 100, 20
+    paid = []
+    for i in range(accounts):
+        for turn in range(2 if i < 180 else 1):
+            paid.append(
+                Transaction(
+                    transaction_id=f"great-{i}-{turn}",
+                    event_time=now - timedelta(minutes=2_000 - 2 * i - turn),
+                    account_id=f"a_great{i}",
+                    amount=100.0 + i,
+                    merchant_id=f"great-shop-{i % shops}",
+                    device_id=f"d_great{(i + turn) % devices}",
+                    # The second payment is from another device alone, so that each pair is one relationship.
+                    ip=f"i_great{i % addresses}",
+                    channel="online",
+                )
+            )
+    decisions = [Decision(one.transaction_id, one.event_time, 0.9, Outcome.REVIEW, "great") for one in paid]
+    kinds = (
+        (NodeKind.ACCOUNT, "a_great", accounts),
+        (NodeKind.DEVICE, "d_great", devices),
+        (NodeKind.IP, "i_great", addresses),
+        (NodeKind.MERCHANT, "great-shop-", shops),
+    )
+    members = tuple(
+        RingMember(f"{name}{i}", kind, "payer", 0.9, now) for kind, name, many in kinds for i in range(many)
+    )
+    ring = Ring(
+        ring_id="great-ring",
+        version=1,
+        kind="shared_device",
+        score=0.95,
+        members=members,
+        first_alert_time=now,
+        last_seen=now,
+        money=250_000.0,
+        transaction_ids=tuple(one.transaction_id for one in paid),
+    )
+    alert = Alert(
+        alert_id=Alert.id_for(Subject.RING, ring.ring_id),
+        version=1,
+        subject=Subject.RING,
+        subject_id=ring.ring_id,
+        kind=ring.kind,
+        severity=Severity.CRITICAL,
+        score=ring.score,
+        money=ring.money,
+        members=members,
+        reasons=(Reason("account_device_count", REASONS[0], 6.0, 2.0),),
+        opened_at=now,
+        first_seen=now,
+        last_seen=now,
+        transaction_ids=ring.transaction_ids,
+    )
+    record.write_batch(paid, decisions, rings=[ring], alerts=[alert])
+    return ring.ring_id, len(members) + accounts * 3 + 180
+
+
+def _payment(number: int, at: datetime, shop: int, amount: float) -> Transaction:
+    return Transaction(
+        transaction_id=f"pay-{number}",
+        event_time=at,
+        account_id=f"a_{number:026d}",
+        amount=amount,
+        merchant_id=f"shop-{shop}",
+        device_id=f"d_{number:026d}",
+        ip=f"i_{number:026d}",
+        channel="online",
+    )
+
+
+def _approved(one: Transaction) -> Decision:
+    return Decision(one.transaction_id, one.event_time, 0.01, Outcome.APPROVE, "plain")
 
 
 def _pairs(

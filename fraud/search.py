@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Column, Executable, func, select
 
+from fraud.case_reader import CaseReader
 from fraud.database import store_errors
 from fraud.desk_tables import trend_merchants
 from fraud.record_reader import RecordReader
@@ -64,6 +65,7 @@ class Search:
     def __init__(self, record: RecordReader, tokeniser: Tokeniser | None) -> None:
         self._record = record
         self._tokeniser = tokeniser
+        self._cases_of = CaseReader(record)
 
     def find(self, text: str) -> list[Found]:
         """All that the text names, the most exact first and each once; too short or too long a text names nothing."""
@@ -71,9 +73,14 @@ class Search:
         if not FEWEST_CHARACTERS <= len(text) <= LONGEST:
             return []
         found: dict[tuple[FoundKind, str], Found] = {}
-        for one in (*self._whole(text), *self._personal(text), *self._beginnings(text)):
+        for one in (*self._cases(text), *self._whole(text), *self._personal(text), *self._beginnings(text)):
             found.setdefault((one.kind, one.name), one)
         return list(found.values())
+
+    def _cases(self, text: str) -> Iterator[Found]:
+        case = self._cases_of.case(text.upper())
+        if case is not None:
+            yield Found(FoundKind.CASE, case.case_id, f"{case.state.value.replace('_', ' ')}, {case.kind}")
 
     def _whole(self, name: str) -> Iterator[Found]:
         for transaction in self._record.transactions([name]):

@@ -170,12 +170,10 @@ def _advance(connection: Connection, stream: str, after: int, last: int) -> bool
     """Take the portion; False when another has taken it."""
     statement = upsert(connection, trend_positions)
     there = trend_positions.c.batch_id
-    taken = connection.execute(
-        statement.values(stream=stream, batch_id=last).on_conflict_do_update(
-            index_elements=["stream"], set_={"batch_id": last}, where=there == after
-        )
+    taken = statement.values(stream=stream, batch_id=last).on_conflict_do_update(
+        index_elements=["stream"], set_={"batch_id": last}, where=there == after
     )
-    return taken.rowcount == 1
+    return connection.execute(taken.returning(there)).first() is not None
 
 
 def _fraud_row(one: DecidedTransaction) -> dict[str, Any]:
