@@ -98,19 +98,19 @@ def main() -> None:
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as aside:
         home = chosen.home or Path(aside)
-        password, case_id, edges = _world(home, chosen.cases, chosen.edges)
+        passwords, case_id, edges = _world(home, chosen.cases, chosen.edges)
         with _serving(home) as address, stage("Measure in Chromium"):
-            figures = _measure(address, password, case_id)
+            figures = _measure(address, passwords, case_id)
     _write(figures, chosen.cases, edges)
 
 
-def _world(home: Path, cases: int, edges: int) -> tuple[str, str, int]:
-    """A record and a graph store in ``home``; returns the password of "bench", the great ring's case and the edges."""
+def _world(home: Path, cases: int, edges: int) -> tuple[dict[str, str], str, int]:
+    """A record and a graph store in ``home``; returns passwords by name, the great ring's case and the edges."""
     home.mkdir(parents=True, exist_ok=True)
     kept = home / "world.json"
     if kept.exists():
         told = json.loads(kept.read_text())
-        return told["password"], told["case"], told["edges"]
+        return told["passwords"], told["case"], told["edges"]
     now = datetime.now(UTC).replace(microsecond=0)
     record = Record.open(f"sqlite:///{home}/record.sqlite3")
     try:
@@ -122,15 +122,16 @@ def _world(home: Path, cases: int, edges: int) -> tuple[str, str, int]:
         with record.engine.connect() as connection:
             case = connection.exec_driver_sql("SELECT max(number) FROM cases").scalar_one()
         users = Users(record.engine)
-        password = users.add("bench", Role.ADMIN, by=SYSTEM, must_change=False)[1]
+        names = ["bench", *(f"bench{number}" for number in range(PEOPLE))]
+        passwords = {name: users.add(name, Role.ADMIN, by=SYSTEM, must_change=False)[1] for name in names}
         newest = record.streams()
     finally:
         record.close()
     _catch_up(home, newest)
     kept.write_text(
-        json.dumps({"password": password, "case": f"C-{case:06d}", "edges": 3 * payments + 1_380})
+        json.dumps({"passwords": passwords, "case": f"C-{case:06d}", "edges": 3 * payments + 1_380})
     )
-    return password, f"C-{case:06d}", 3 * payments + 1_380
+    return passwords, f"C-{case:06d}", 3 * payments + 1_380
 
 
 def _catch_up(home: Path, newest: dict[str, int]) -> None:
@@ -169,13 +170,13 @@ def _serving(home: Path) -> Iterator[str]:
             server.wait(120)
 
 
-def _measure(address: str, password: str, case_id: str) -> dict[str, float]:
+def _measure(address: str, passwords: dict[str, str], case_id: str) -> dict[str, float]:
     figures: dict[str, float] = {}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
         page.set_default_timeout(60_000)
-        _sign_in(page, address, password)
+        _sign_in(page, address, passwords["bench"])
         page.add_init_script(WATCH_ROWS)
         paints = [_first_paint(page, address) for _ in range(TURNS + 1)]
         # The very first visit compiles what the server and the browser have not seen yet.
@@ -184,7 +185,7 @@ def _measure(address: str, password: str, case_id: str) -> dict[str, float]:
         figures |= _filters(page, address)
         figures |= _case_page(page, address, case_id)
         browser.close()
-    return figures | _people(address, password)
+    return figures | _people(address, passwords)
 
 
 def _sign_in(page: Page, address: str, password: str) -> None:
@@ -258,7 +259,7 @@ def _case_page(page: Page, address: str, case_id: str) -> dict[str, float]:
     }
 
 
-def _people(address: str, password: str) -> dict[str, float]:
+def _people(address: str, passwords: dict[str, str]) -> dict[str, float]:
     """Twenty sessions at once, each filtering, scrolling and opening pages in turn."""
     seconds: list[float] = []
     errors: list[str] = []
@@ -288,13 +289,15 @@ def _people(address: str, password: str) -> dict[str, float]:
                     answer = client.get(path, headers={"Accept": "application/json, text/html"})
                     seconds.append(time.perf_counter() - began)
                     if answer.status_code != 200 or "Sign in" in answer.text[:2_000]:
-                        errors.append(f"{path}: {answer.status_code}")
+                        errors.append(f"{name} {path}: {answer.status_code} {answer.url}")
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(PEOPLE)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    for error in errors[:5]:
+        print(error, file=sys.stderr)
     taken = sorted(1e3 * one for one in seconds)
     return {
         "requests of 20 people": float(len(taken)),

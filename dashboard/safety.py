@@ -66,6 +66,9 @@ def secure(app: Dash, *, only_loopback: bool, https: bool = False, host: str | N
         response.headers.update({**headers, "Content-Security-Policy": policy})
         if not request.path.startswith(("/assets/", "/_dash-component-suites/")):
             response.headers["Cache-Control"] = "no-store"
+        elif "m" in request.args:
+            # The address of an asset names its version: it never changes behind it.
+            response.headers["Cache-Control"] = "private, max-age=31536000, immutable"
         return response
 
     app.server.before_request(refuse_other_names)

@@ -166,5 +166,13 @@
 
   window.addEventListener("popstate", () => setTimeout(mark));
   window.addEventListener("_dashprivate_pushstate", () => setTimeout(mark));
-  new MutationObserver(mark).observe(document.documentElement, { childList: true, subtree: true });
+  let due = false;
+  new MutationObserver(function () {
+    if (due) return;
+    due = true;
+    window.setTimeout(() => {
+      due = false;
+      mark();
+    }, 50);
+  }).observe(document.documentElement, { childList: true, subtree: true });
 })();
