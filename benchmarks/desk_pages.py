@@ -15,7 +15,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,9 +22,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import httpx
 from playwright.sync_api import Page, sync_playwright
 
+from benchmarks.desk_people import PEOPLE, people_at_once
 from benchmarks.desk_world import add_cases, add_great_ring, add_payments
 from benchmarks.results import machine, write_result, write_section
 from fraud.access import SYSTEM, Role
@@ -40,8 +39,6 @@ __all__ = ["main"]
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
 TURNS = 5
-PEOPLE = 20
-ROUNDS = 10
 CATCH_UP_SECONDS = 7_200
 
 WATCH_ROWS = """
@@ -185,7 +182,7 @@ def _measure(address: str, passwords: dict[str, str], case_id: str) -> dict[str,
         figures |= _filters(page, address)
         figures |= _case_page(page, address, case_id)
         browser.close()
-    return figures | _people(address, passwords)
+    return figures | people_at_once(address, passwords)
 
 
 def _sign_in(page: Page, address: str, password: str) -> None:
@@ -256,54 +253,6 @@ def _case_page(page: Page, address: str, case_id: str) -> dict[str, float]:
         "canvas elements": page.evaluate("() => window.elements"),
         "canvas interactive": statistics.median(drawn),
         "case page, longest answer": statistics.median(servers),
-    }
-
-
-def _people(address: str, passwords: dict[str, str]) -> dict[str, float]:
-    """Twenty sessions at once, each filtering, scrolling and opening pages in turn."""
-    seconds: list[float] = []
-    errors: list[str] = []
-
-    def work(number: int) -> None:
-        with httpx.Client(base_url=address, timeout=60.0, follow_redirects=True) as client:
-            form = client.get("/sign-in").text
-            token = re.search(r'name="csrf_token" value="([^"]+)"', form)
-            client.post(
-                "/sign-in",
-                data={
-                    "name": "bench",
-                    "password": password,
-                    "csrf_token": token[1] if token else "",
-                    "next": "/",
-                },
-                headers={"Referer": f"{address}/sign-in"},
-            )
-            for turn in range(ROUNDS):
-                start = (number * ROUNDS + turn) * 100
-                for path in (
-                    f"/queue/rows?start={start}&end={start + 100}",
-                    "/queue/rows?severity=high",
-                    "/",
-                ):
-                    began = time.perf_counter()
-                    answer = client.get(path, headers={"Accept": "application/json, text/html"})
-                    seconds.append(time.perf_counter() - began)
-                    if answer.status_code != 200 or "Sign in" in answer.text[:2_000]:
-                        errors.append(f"{name} {path}: {answer.status_code} {answer.url}")
-
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(PEOPLE)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for error in errors[:5]:
-        print(error, file=sys.stderr)
-    taken = sorted(1e3 * one for one in seconds)
-    return {
-        "requests of 20 people": float(len(taken)),
-        "errors of 20 people": float(len(errors)),
-        "median of 20 people": statistics.median(taken),
-        "95th percentile of 20 people": taken[int(0.95 * len(taken))],
     }
 
 
