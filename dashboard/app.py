@@ -85,6 +85,7 @@ def create_app(
         suppress_callback_exceptions=True,
         serve_locally=True,
     )
+    app.index_string = app.index_string.replace("<html>", '<html lang="en">')
     secure(app, only_loopback=only_loopback, https=rules.https, host=rules.host)
     users, sessions = Users(record.engine), Sessions(record.engine, rules.limits)
     signed_in = SignedIn(app.server, sessions, rules)

@@ -29,6 +29,7 @@ TOOLS = (
     ("pin", "Pin", "p", "Pin the chosen node to its place"),
     ("undo", "Undo", "u", "Undo the last change of the canvas"),
     ("fit", "Fit", "f", "Fit the picture to the canvas"),
+    ("picture", "PNG", "i", "Save the picture as a PNG"),
 )
 
 PICTURE: dict[str, Any] = {

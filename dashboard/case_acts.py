@@ -126,7 +126,7 @@ def _register_dialogs(app: Dash) -> None:
         )
     for button in ("refuse", "reopen"):
         app.clientside_callback(
-            ClientsideFunction("ringfence_case", "sayWhy"),
+            ClientsideFunction("ringfence_case", button),
             Output("case-why-dialog", "opened", allow_duplicate=True),
             Output("case-why-act", "data", allow_duplicate=True),
             Input(f"case-{button}", "n_clicks"),

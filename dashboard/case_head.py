@@ -47,7 +47,7 @@ def case_head(case: Case, alert: Alert | None, person: Person, currency: str) ->
     now = datetime.now(UTC)
     badges = [
         dmc.Badge(severity(case.severity), color=SEVERITY_COLOURS[case.severity], size="lg"),
-        dmc.Badge(STATE_WORDS[case.state], color="gray", variant="outline"),
+        html.Span(STATE_WORDS[case.state], className="state"),
     ]
     if case.is_overdue(now):
         badges.append(dmc.Badge(f"⚠ Overdue since {moment(case.due_at)}", color="red.8"))

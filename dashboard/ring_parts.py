@@ -56,7 +56,7 @@ def ring_head(ring: Ring, case: Case | None, person: Person, currency: str) -> A
                 [
                     dmc.Title(f"Ring: {pattern(ring.kind)}", order=1, size="h3"),
                     html.Span(ring.ring_id, className="id"),
-                    dmc.Badge(STATUS_WORDS[ring.status], color="gray", variant="outline"),
+                    html.Span(STATUS_WORDS[ring.status], className="state"),
                 ],
                 gap="sm",
                 mt="xs",

@@ -276,7 +276,18 @@
     if (box) box.hidden = true;
   }
 
-  const acts = { expand: () => expand(), hide, pin, undo, fit };
+  function picture() {
+    const cy = current();
+    if (!cy) return;
+    const paper = getComputedStyle(document.body).backgroundColor;
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(cy.png({ full: true, output: "blob", bg: paper, maxWidth: 4000, maxHeight: 4000 }));
+    link.download = `${window.location.pathname.split("/").pop()}.png`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  }
+
+  const acts = { expand: () => expand(), hide, pin, undo, fit, picture };
 
   document.addEventListener("click", function (event) {
     const button = event.target.closest && event.target.closest("[data-canvas]");

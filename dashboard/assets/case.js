@@ -8,7 +8,16 @@
   }
 
   const STARTS = { "case-confirm": "confirmed_fraud", "case-dismiss": "false_positive", "case-decide": "suspicious" };
-  const WHYS = { "case-refuse": "refuse", "case-reopen": "reopen" };
+
+  // By the count of presses, not by what triggered: a button that was put in just now triggers too.
+  function sayWhy(act) {
+    return (clicks) => (clicks ? [true, act] : [none(), none()]);
+  }
+
+  function ringAct(act) {
+    return (clicks) =>
+      clicks ? [true, act, act === "suppress" ? {} : { display: "none" }] : [none(), none(), none()];
+  }
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
     ringfence_case: {
@@ -23,16 +32,11 @@
       open: function (clicks) {
         return clicks ? true : none();
       },
-      ringAct: function (clicks) {
-        const button = clicks && pressed();
-        if (!button) return [none(), none(), none()];
-        const act = button.replace("ring-", "");
-        return [true, act, act === "suppress" ? {} : { display: "none" }];
-      },
-      sayWhy: function () {
-        const act = WHYS[pressed()];
-        return act ? [true, act] : [none(), none()];
-      },
+      refuse: sayWhy("refuse"),
+      reopen: sayWhy("reopen"),
+      ring_suppress: ringAct("suppress"),
+      ring_close: ringAct("close"),
+      ring_reopen: ringAct("reopen"),
     },
   });
 })();

@@ -55,7 +55,7 @@ def register(app: Dash, desk: Desk) -> None:
     )
     for name in ("suppress", "close", "reopen"):
         app.clientside_callback(
-            ClientsideFunction("ringfence_case", "ringAct"),
+            ClientsideFunction("ringfence_case", f"ring_{name}"),
             Output("ring-dialog", "opened", allow_duplicate=True),
             Output("ring-act", "data", allow_duplicate=True),
             Output("ring-end", "style", allow_duplicate=True),

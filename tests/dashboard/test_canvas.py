@@ -14,6 +14,8 @@ from tests.dashboard.world import fill, pay
 
 pytestmark = pytest.mark.browser
 
+expect.set_options(timeout=20_000)
+
 Serve = Callable[[Record, GraphStore | None], str]
 
 MEMBERS = 9
