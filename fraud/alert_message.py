@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, select_autoescape
+from jinja2 import FileSystemLoader, StrictUndefined, Template, TemplateError, select_autoescape
 from jinja2.sandbox import SandboxedEnvironment
 
 from fraud.alert import Alert, Severity
@@ -19,6 +19,7 @@ from fraud.gsm_text import SEGMENT, fitting, gsm, septets
 __all__ = ["Composer", "Message"]
 
 TEMPLATES = Path(__file__).with_name("alert_templates")
+NAMES = ("subject.txt", "body.txt", "body.html", "sms.txt")
 MOST_SHOWN = 20
 """Alerts of a digest that are told in full; the rest is counted."""
 
@@ -44,7 +45,8 @@ class Message(msgspec.Struct, frozen=True):
 class Composer:
     """Makes messages; ``folder`` may hold templates that take the place of those that come along.
 
-    Templates run in Jinja's sandbox, HTML is escaped, and a name that there is not is an error.
+    Templates run in Jinja's sandbox, HTML is escaped, and a name that there is not is an error. Raises SettingsError
+    for one that can't be read.
     """
 
     def __init__(self, view: View, folder: Path | None = None) -> None:
@@ -61,6 +63,8 @@ class Composer:
             lstrip_blocks=True,
             keep_trailing_newline=False,
         )
+        for name in NAMES:
+            self._template(name)
 
     def message(
         self,
@@ -146,11 +150,19 @@ class Composer:
 
     def _render(self, name: str, facts: Mapping[str, Any]) -> str:
         try:
-            return self._environment.get_template(name).render(facts)
+            return self._template(name).render(facts)
         except TemplateError as error:
-            raise SettingsError(
-                f"template {name}: {error}; mend it or remove it from the templates folder"
-            ) from error
+            raise _bad_template(name, error) from error
+
+    def _template(self, name: str) -> Template:
+        try:
+            return self._environment.get_template(name)
+        except TemplateError as error:
+            raise _bad_template(name, error) from error
+
+
+def _bad_template(name: str, error: TemplateError) -> SettingsError:
+    return SettingsError(f"template {name}: {error}; mend it or remove it from the templates folder")
 
 
 def _now() -> str:

@@ -124,6 +124,12 @@ def test_a_bad_template_is_refused_by_name(tmp_path: Path, template: str) -> Non
         Composer(VIEW, tmp_path).message("m", [alert()])
 
 
+def test_a_template_that_is_none_is_refused_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "sms.txt").write_text("{% for %}")
+    with pytest.raises(SettingsError, match=r"template sms\.txt"):
+        Composer(VIEW, tmp_path)
+
+
 def test_a_folder_that_there_is_not_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="is not a folder"):
         Composer(VIEW, tmp_path / "none")
