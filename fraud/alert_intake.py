@@ -7,7 +7,7 @@ of an older one that has not left yet, or is not worth another message.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, bindparam, func, select, text, update
 
 from fraud.alert import Alert, AlertState
 from fraud.alert_config import AlertConfig
+from fraud.case_links import snoozed
 from fraud.channel_config import Updates
 from fraud.database import insert_new, portions, store_errors, writing
 from fraud.delivery import Delivery, DeliveryState
@@ -51,7 +52,7 @@ class Intake:
             _wait_for_turn(connection)
             states = _next_states(connection)
             if states:
-                past = _Past(connection, {alert.alert_id for alert in states})
+                past = _Past(connection, {alert.alert_id for alert in states}, now)
                 for alert in states:
                     self._route(past, alert, now)
                 past.write(connection, now)
@@ -94,7 +95,8 @@ class Intake:
         at = now
         if told and not rises:
             last = max(row["sent_at"] or row["updated_at"] for row in told)
-            at = max(now, last + self._config.channels[leg.channel].update_gap)
+            gap = self._config.channels[leg.channel].update_gap
+            at = max(now, last + gap, past.snoozed.get(alert.alert_id, now))
         past.add(_row(alert, leg, now, at))
 
 
@@ -108,7 +110,9 @@ def unrouted(engine: Engine) -> int:
 class _Past:
     """The deliveries of some alerts, as they are and as they are to be."""
 
-    def __init__(self, connection: Connection, alert_ids: Iterable[str]) -> None:
+    def __init__(self, connection: Connection, alert_ids: Collection[str], now: datetime) -> None:
+        self.snoozed = snoozed(connection, alert_ids, now)
+        """Until when, by alert id."""
         names = ("key", "alert_id", "channel", "recipient", "state", "severity_rank", "sent_at", "updated_at")
         self._rows: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
         self._new: list[dict[str, Any]] = []

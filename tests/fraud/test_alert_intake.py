@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fraud.access import Person, Role
 from fraud.alert import Alert, AlertState, Severity
 from fraud.alert_config import AlertConfig
 from fraud.alert_intake import Intake, unrouted
+from fraud.cases import Cases
 from fraud.channels.channel import Receipt
 from fraud.deliveries import Deliveries
 from fraud.delivery_claims import Claims
@@ -113,6 +115,22 @@ def test_a_text_message_comes_at_first_and_when_it_gets_worse(record: Record) ->
     assert send(record, "sms") == []
     raise_and_route(record, of, alert(8, severity=Severity.LOW, reopened=True))
     assert send(record, "sms") == [8]
+
+
+def test_while_a_case_is_snoozed_only_a_rise_is_told(record: Record) -> None:
+    of = routed_to("mail")
+    raise_and_route(record, of, alert(1))
+    assert send(record, "mail") == [1]
+    cases = Cases(record)
+    (row,) = cases.queue().rows
+    until = datetime.now(UTC) + timedelta(days=1)
+    cases.snooze(row.case_id, Person("ann", "Ann", Role.ANALYST), row.version, until, "asked the bank")
+    raise_and_route(record, of, alert(2), after=60 * MINUTE)
+    assert send(record, "mail", 120 * MINUTE) == []
+    raise_and_route(record, of, alert(3, severity=Severity.CRITICAL), after=120 * MINUTE)
+    assert send(record, "mail", 120 * MINUTE) == [3]
+    raise_and_route(record, of, alert(4, severity=Severity.CRITICAL), after=180 * MINUTE)
+    assert send(record, "mail", until - NOW) == [4]
 
 
 def test_the_end_is_told_to_whom_the_beginning_was(record: Record) -> None:
