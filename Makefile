@@ -44,6 +44,10 @@ format: $(READY)-dev ## Format the code and mend what the linter can mend
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
 
+.PHONY: screenshots
+screenshots: $(READY)-dev ## Take the pictures of docs/images anew from a served demonstration (needs Chromium)
+	$(RUN) -m tests.dashboard.screenshots
+
 .PHONY: services
 services: $(READY)-run ## Start a real Kafka and Neo4j on this machine (docs/services.md)
 	$(RUN) -m fraud services up

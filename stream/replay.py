@@ -22,6 +22,7 @@ from data.timeline import Chunk, Timeline
 from data.tokenise import TOKEN_KINDS, tokenise_table
 from fraud.errors import InputError
 from fraud.instant import parse_instant
+from fraud.label import Label
 from fraud.outbox import deliver
 from fraud.progress import stage
 from fraud.record import Record
@@ -31,9 +32,10 @@ from fraud.settings import Settings
 from fraud.tokens import Tokeniser
 from fraud.transaction import Transaction
 from fraud.write_aside import write_aside
-from graph.events import TRANSACTION, FrameEvents
+from graph.events import LABEL, TRANSACTION, FrameEvents
 from graph.kept import Kept
 from graph.opening import open_graph_store
+from graph.ring_identity import moment
 from graph.write_behind import WriteBehind
 from models.evaluate import evaluate
 from models.report import write_report
@@ -76,8 +78,8 @@ def replay(
 ) -> Replayed:
     """Run the online pipeline over a tokenised canonical table; rows before ``since`` only build state.
 
-    Labels take effect at their label_time. With ``record``, every decided transaction is written there; ``notify``
-    is called after each write.
+    Labels take effect at their label_time. With ``record``, every decided transaction is written there, and every
+    label that came in since; ``notify`` is called after each write of transactions.
     """
     pipeline = Pipeline(online_graph(settings), scorer)
     desk = RingDesk(settings.costs.review_cost)
@@ -103,11 +105,26 @@ def replay(
                     write_verdicts(record, verdicts(step, as_transactions(frame, rows)), raised)
                     if notify is not None:
                         notify()
+                if record is not None:
+                    _write_labels(record, frame, part)
             advance(len(chunk))
     if not parts:
         raise InputError(f"--since: no transaction at or after {since}; give an earlier time")
     said.scores = pd.concat(parts, ignore_index=True)
     return said
+
+
+def _write_labels(record: Record, frame: pd.DataFrame, chunk: Chunk) -> None:
+    """Record what was reported within a chunk."""
+    reported = chunk.kind == LABEL
+    rows = chunk.row[reported]
+    if not len(rows):
+        return
+    ids, is_fraud = frame["transaction_id"].iloc[rows], frame["reported_fraud"].iloc[rows]
+    record.write_labels(
+        Label(transaction_id, bool(fraud), moment(int(known)))
+        for transaction_id, fraud, known in zip(ids, is_fraud, chunk.time[reported], strict=True)
+    )
 
 
 def _split(chunk: Chunk, start: int) -> Iterator[tuple[Chunk, bool]]:

@@ -1,0 +1,93 @@
+"""Takes the screenshots of docs/images anew from a served demonstration: ``make screenshots``."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.dashboard.canvas import wait_until
+from tests.dashboard.conftest import ARGUMENTS, CHROMIUM
+from tests.dashboard.served_demo import ROOT, ServedDemo, served_demo
+
+FOLDER = ROOT / "docs" / "images"
+COLOURS = 96
+"""Of each picture: enough for flat pages, and a quarter of the bytes."""
+SETTLE_MILLISECONDS = 2_000
+
+
+def main() -> None:
+    """Every page in light, the queue and the case in dark and on a telephone."""
+    FOLDER.mkdir(exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory() as home,
+        served_demo(Path(home)) as demo,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        page = _signed_in(browser, demo, 1280, 900, "light")
+        case = _worst_ring(page, demo)
+        _take(page, f"{demo.address}/", "queue")
+        _take_case(page, case, "case")
+        page.locator("a.link.id").first.click()
+        page.wait_for_url("**/ring/*")
+        _save(page, "ring")
+        for name in ("trends", "model", "admin"):
+            _take(page, f"{demo.address}/{name}", name)
+        _take(page, f"{demo.address}/search?q=M1", "search")
+        page.locator("#search-results a").first.click()
+        page.wait_for_url("**/entity/*")
+        _save(page, "entity")
+        _take_case(_signed_in(browser, demo, 1280, 900, "dark"), case, "case-dark")
+        _take(_signed_in(browser, demo, 400, 860, "light"), f"{demo.address}/", "queue-phone")
+        browser.close()
+
+
+def _signed_in(browser: Browser, demo: ServedDemo, width: int, height: int, scheme: str) -> Page:
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, color_scheme="dark" if scheme == "dark" else "light"
+    )
+    page = context.new_page()
+    page.goto(demo.address)
+    page.get_by_label("Name").fill(demo.name)
+    if scheme == "light" and width == 1280:
+        _save(page, "sign-in")
+    page.get_by_label("Password").fill(demo.password)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_selector("#queue-grid .ag-row")
+    return page
+
+
+def _worst_ring(page: Page, demo: ServedDemo) -> str:
+    """Address of the case that comes first among the largest."""
+    page.goto(f"{demo.address}/?by=size&way=desc")
+    page.wait_for_selector("#queue-grid .ag-row")
+    page.wait_for_timeout(SETTLE_MILLISECONDS)
+    page.locator("#queue-grid .ag-center-cols-container .ag-row").first.dblclick()
+    page.wait_for_url("**/case/*")
+    return page.url
+
+
+def _take_case(page: Page, address: str, name: str) -> None:
+    page.goto(address)
+    wait_until(page, "cy.nodes().length > 2")
+    _save(page, name)
+
+
+def _take(page: Page, address: str, name: str) -> None:
+    page.goto(address)
+    _save(page, name)
+
+
+def _save(page: Page, name: str) -> None:
+    page.wait_for_timeout(SETTLE_MILLISECONDS)
+    picture = Image.open(io.BytesIO(page.screenshot()))
+    small = picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    small.save(FOLDER / f"{name}.png", optimize=True)
+
+
+if __name__ == "__main__":
+    main()
