@@ -69,9 +69,9 @@ def take_the_worst_case(page: Page) -> str:
 
 def expand_a_hub(page: Page) -> None:
     """The node with the most neighbours that are not shown yet."""
-    wait_until(page, "cy.nodes('[badge]').length > 0")
+    wait_until(page, "cy.nodes('[more]').length > 0")
     before = ask(page, "cy.nodes().length")
-    hub = ask(page, "cy.nodes('[badge]').max((n) => parseInt(n.data('badge'))).ele.id()")
+    hub = ask(page, "cy.nodes('[more]').max((n) => n.data('more')).ele.id()")
     choose(page, f"[id='{hub}']")
     page.keyboard.press("e")
     dialog = page.get_by_role("dialog")
