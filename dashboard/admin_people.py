@@ -128,9 +128,9 @@ def _act(
     """Do what the button says; what to say of it."""
     by = desk.guard.person()
     if asked == "admin-add":
-        added, password = users.add(
-            name or "", Role(new_role or Role.VIEWER), by=by, shown_name=shown_name or ""
-        )
+        if new_role not in set(Role):
+            raise InputError("role: choose one")
+        added, password = users.add(name or "", Role(new_role), by=by, shown_name=shown_name or "")
         return _password(added.name, password)
     if asked not in ACTS:
         return None

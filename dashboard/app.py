@@ -44,7 +44,7 @@ from graph.opening import open_graph_store
 from graph.store import GraphStore
 from graph.write_behind import WriteBehind
 
-__all__ = ["command", "create_app", "serve"]
+__all__ = ["command", "create_app", "proxy_options", "serve"]
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +125,7 @@ def serve(settings: Settings, *, host: str | None = None, port: int | None = Non
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         listener = stack.enter_context(_listen(host, port))
         server = waitress.create_server(
-            app.server, sockets=[listener], threads=THREADS, ident="ringfence", **_proxy(settings)
+            app.server, sockets=[listener], threads=THREADS, ident="ringfence", **proxy_options(settings)
         )
         stack.callback(server.close)
         name = f"[{host}]" if ":" in host else host
@@ -139,7 +139,7 @@ def serve(settings: Settings, *, host: str | None = None, port: int | None = Non
         server.run()
 
 
-def _proxy(settings: Settings) -> dict[str, Any]:
+def proxy_options(settings: Settings) -> dict[str, Any]:
     """What waitress believes of the proxy in front: where a request came from, by which scheme, to which name."""
     if settings.dashboard.proxy is None:
         return {}

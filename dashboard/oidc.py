@@ -13,6 +13,7 @@ from joserfc.errors import JoseError
 from werkzeug.wrappers import Response as AnyResponse
 
 from fraud.access import Role
+from fraud.errors import ServiceError
 from fraud.settings import OidcSettings
 from fraud.users import Refused
 
@@ -54,12 +55,16 @@ class Provider:
         )
 
     def begin(self, back: str, there: str) -> AnyResponse:
-        """Send the browser to the provider; it comes back to ``back`` and goes on to ``there``."""
+        """Send the browser to the provider; it comes back to ``back`` and goes on to ``there``.
+
+        Raises ServiceError where the provider does not answer.
+        """
         session[NEXT] = there
         try:
             answer: AnyResponse = self._client.authorize_redirect(back)
         except (AuthlibBaseError, requests.RequestException) as error:
-            raise self._refused("cannot be reached", error) from error
+            what = f"{self._settings.name} cannot be reached ({type(error).__name__}); try again later"
+            raise ServiceError(what) from error
         return answer
 
     def finish(self) -> tuple[Arrival, str]:

@@ -16,7 +16,7 @@ from dashboard.oidc import Provider
 from dashboard.sign_in_rules import SignInRules
 from dashboard.signed_in import SignedIn
 from fraud.access import Permission
-from fraud.errors import InputError, RingfenceError
+from fraud.errors import Forbidden, InputError, RingfenceError
 from fraud.users import Refused, Users
 
 __all__ = ["SignIn", "local_path"]
@@ -169,6 +169,10 @@ def _say_errors(server: Flask) -> None:
 
     def say_trouble(error: RingfenceError) -> Any:
         server.logger.warning("request: %s", error)
+        if isinstance(error, InputError):
+            return answer(HTTPStatus.BAD_REQUEST, "Not so", f"{error}.")
+        if isinstance(error, Forbidden):
+            return answer(HTTPStatus.FORBIDDEN, "Not for your role", f"{error}.")
         return answer(HTTPStatus.SERVICE_UNAVAILABLE, "Not now", f"{error}.")
 
     server.register_error_handler(CSRFError, refuse_forgery)

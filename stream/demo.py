@@ -173,14 +173,7 @@ def _clear(settings: Settings) -> None:
 
 def _serve(settings: Settings) -> None:
     """The dashboard over the demonstration's record and with somebody to sign in as, until interrupted."""
-    record = Record.open(settings.database_url.get_secret_value())
-    try:
-        person, password = Users(record.engine).add(
-            "demo", Role.ADMIN, by=at_the_keyboard(), must_change=False
-        )
-    finally:
-        record.close()
-    print(f"Sign in as {person.name} with the password {password} (shown this once)", flush=True)
+    _introduce(settings)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     dashboard = subprocess.Popen(
         [sys.executable, "-m", "fraud", "dashboard"],
@@ -196,3 +189,15 @@ def _serve(settings: Settings) -> None:
         dashboard.wait()
     finally:
         watch.close()
+
+
+def _introduce(settings: Settings) -> None:
+    """Make the person to sign in as, and say their password this once."""
+    record = Record.open(settings.database_url.get_secret_value())
+    try:
+        person, password = Users(record.engine).add(
+            "demo", Role.ADMIN, by=at_the_keyboard(), must_change=False
+        )
+    finally:
+        record.close()
+    print(f"Sign in as {person.name} with the password {password} (shown this once)", flush=True)

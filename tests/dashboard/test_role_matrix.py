@@ -105,7 +105,7 @@ def test_every_route_asks_for_its_permission(
         for method in sorted((rule.methods or set()) & {"GET", "POST"}):
             client = client_of(app, record, role)
             client.application.config["PROPAGATE_EXCEPTIONS"] = False
-            path = rule.build(dict.fromkeys(rule.arguments, "x"), append_unknown=False)
+            path = rule.build(dict.fromkeys(rule.arguments, "1"), append_unknown=False)
             assert path is not None
             status = client.open(
                 path[1], method=method, headers={"Accept": "text/html"}, json={} if method == "POST" else None
