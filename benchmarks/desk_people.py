@@ -1,4 +1,4 @@
-"""Twenty people at the desk at once, for ``benchmarks.desk_pages``: each signed in, filtering and scrolling the queue."""
+"""Twenty people at the desk at once, for ``benchmarks.desk_pages``: each filtering and scrolling the queue."""
 
 from __future__ import annotations
 

@@ -192,7 +192,7 @@ def set_form() -> Any:
     return dmc.Group(
         [
             dmc.TextInput(id="model-reason", label="Why", placeholder="Stands on the audit trail", w=320),
-            dmc.Button("Put these in force", id="model-set", color="red"),
+            dmc.Button("Put these in force", id="model-set", color="red.9"),
         ],
         align="flex-end",
         gap="sm",

@@ -27,36 +27,27 @@ BUILT_IN = (
 
 def views_menu(desk: Desk) -> Any:
     """A menu of views, with the field that saves the filters of now under a name."""
-    return dmc.Popover(
+    name: dict[str, Any] = {"aria-label": "Name of the view"}
+    return html.Details(
         [
-            dmc.PopoverTarget(dmc.Button("Views", size="compact-sm", variant="default")),
-            dmc.PopoverDropdown(
-                dmc.Stack(
-                    [
-                        html.Div(_list(desk), id="queue-views"),
-                        dmc.Group(
-                            [
-                                dmc.TextInput(
-                                    id="queue-view-name",
-                                    placeholder="Name",
-                                    size="xs",
-                                    **{"aria-label": "Name of the view"},
-                                ),
-                                dmc.Button("Save these filters", id="queue-view-save", size="xs"),
-                            ],
-                            gap="xs",
-                            wrap="nowrap",
-                        ),
-                        html.Div(id="queue-view-message", role="status", className="message"),
-                    ],
-                    gap="xs",
-                )
+            html.Summary("Views", className="download"),
+            html.Div(
+                [
+                    html.Div(_list(desk), id="queue-views"),
+                    dmc.Group(
+                        [
+                            dmc.TextInput(id="queue-view-name", placeholder="Name", size="xs", **name),
+                            dmc.Button("Save these filters", id="queue-view-save", size="xs"),
+                        ],
+                        gap="xs",
+                        wrap="nowrap",
+                    ),
+                    html.Div(id="queue-view-message", role="status", className="message"),
+                ],
+                className="views-box",
             ),
         ],
-        width=330,
-        position="bottom-end",
-        withArrow=True,
-        trapFocus=True,
+        className="views-menu",
     )
 
 

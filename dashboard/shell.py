@@ -15,6 +15,8 @@ __all__ = ["THEME", "WAYS", "frame"]
 
 THEME = {
     "primaryColor": "indigo",
+    # White reads well on it, and it on white.
+    "primaryShade": {"light": 8, "dark": 8},
     "fontFamily": "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif",
     "defaultRadius": "md",
 }
