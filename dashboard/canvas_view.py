@@ -163,5 +163,6 @@ def _hub_dialog() -> Any:
         ],
         id="canvas-hub",
         title="This node has many neighbours",
+        closeButtonProps={"aria-label": "Close"},
         opened=False,
     )

@@ -107,4 +107,5 @@ def _dialog(name: str, title: str, fields: list[Any], words: str) -> Any:
         title=title,
         opened=False,
         returnFocus=True,
+        closeButtonProps={"aria-label": "Close"},
     )

@@ -37,15 +37,15 @@ def register_exports(desk: Desk, cases: Cases) -> None:
 
         desk.guard.route(f"/case/<case_id>/{name}", Permission.VIEW, export)
 
-    def attached(case_id: str, attachment_id: int) -> Response:
+    def attached(case_id: str, attachment_id: str) -> Response:
         case = _case(cases, case_id)
-        found = cases.attachment(attachment_id)
+        found = cases.attachment(int(attachment_id)) if attachment_id.isdecimal() else None
         if found is None or found[0].case_id != case.case_id:
             abort(404, "There is no such file with this case.")
         # Whatever it says it is, a browser is to save it, not to open it here.
         return _sent(desk, case, found[0].name, "application/octet-stream", found[1], inline=False)
 
-    desk.guard.route("/case/<case_id>/file/<int:attachment_id>", Permission.VIEW, attached)
+    desk.guard.route("/case/<case_id>/file/<attachment_id>", Permission.VIEW, attached)
 
 
 FORMATS: tuple[tuple[str, str, Callable[[CaseFile], bytes]], ...] = (

@@ -41,7 +41,7 @@ from fraud.users import Users
 
 __all__ = ["register"]
 
-MOST_EVIDENCE = 500
+MOST_EVIDENCE = 300
 MOST_ACCOUNTS = 50
 """Members whose history may be chosen, those with the highest scores."""
 

@@ -27,7 +27,7 @@ from fraud.ring_decisions import decide_ring
 
 __all__ = ["register"]
 
-MOST_EVIDENCE = 500
+MOST_EVIDENCE = 300
 DAYS = (7, 14, 30, 60, 90)
 
 SAID: dict[str, Any] = {"aria-live": "polite"}
@@ -176,5 +176,6 @@ def _dialog() -> Any:
         ),
         id="ring-dialog",
         title="Decide about the ring",
+        closeButtonProps={"aria-label": "Close"},
         opened=False,
     )
