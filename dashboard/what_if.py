@@ -17,6 +17,7 @@ from dashboard.words import count, percent
 from fraud.decision import Outcome
 from fraud.errors import ArtefactError, InputError
 from fraud.receipt import Receipt
+from fraud.threshold_changes import artefact_of
 from models.scorer import Scorer
 from models.single_changes import WhatIf, normal_values, single_changes
 
@@ -44,7 +45,7 @@ def what_if_panel(desk: Desk, receipt: Receipt | None) -> Any:
         return dmc.Text(
             "It was approved: there is nothing to bring below a threshold.", size="sm", c="dimmed"
         )
-    scorer = _scorer(desk.model, receipt.model_version)
+    scorer = _scorer(desk.model, artefact_of(receipt.model_version))
     if isinstance(scorer, str):
         return notice("What would have changed it?", scorer)
     whose, rows = _normal_rows(desk, receipt)
