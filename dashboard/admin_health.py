@@ -23,7 +23,7 @@ __all__ = ["health_of_parts", "health_tab", "register_health"]
 REFRESH_MILLISECONDS = 15_000
 LATE_SECONDS = 120.0
 SIGNS = {
-    "in order": ("●", "green.9"),
+    "in order": ("●", "teal.9"),
     "late": ("◆", "orange.9"),
     "down": ("▲", "red.9"),
     "off": ("○", "gray.7"),

@@ -36,7 +36,7 @@ def people_tab() -> Any:
                 w=150,
                 allowDeselect=False,
             ),
-            dmc.Button("Add person", id="admin-add"),
+            dmc.Button("Add person", id="admin-add", color="indigo.8"),
         ],
         align="end",
     )

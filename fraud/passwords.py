@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+import threading
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -22,12 +24,14 @@ GROUPS, GROUP = 5, 4
 _HASHER = PasswordHasher()
 """Argon2id with the first choice of RFC 9106 that fits a server: what the library's release recommends."""
 
-_NOBODYS = _HASHER.hash(secrets.token_hex(16))
+_AT_ONCE = threading.BoundedSemaphore(4)
+"""Each hash takes 64 MiB: a flood of sign-ins must not take the memory of the whole house."""
 
 
 def hash_password(password: str) -> str:
     """Argon2id hash as text, its salt and parameters within."""
-    return _HASHER.hash(password)
+    with _AT_ONCE:
+        return _HASHER.hash(password)
 
 
 def verify_password(known: str | None, password: str) -> bool:
@@ -35,7 +39,8 @@ def verify_password(known: str | None, password: str) -> bool:
     if len(password) > LONGEST:
         password = ""
     try:
-        _HASHER.verify(known or _NOBODYS, password)
+        with _AT_ONCE:
+            _HASHER.verify(known or _nobodys(), password)
     except (VerificationError, InvalidHashError, UnicodeError):
         return False
     return known is not None
@@ -65,3 +70,9 @@ def check_new_password(password: str, name: str) -> None:
         raise InputError("password: repeats the same few characters; choose another")
     if name.lower() in password.lower():
         raise InputError("password: holds your name; choose another")
+
+
+@cache
+def _nobodys() -> str:
+    """A hash that no password has."""
+    return _HASHER.hash(secrets.token_hex(16))
