@@ -62,7 +62,7 @@ def _table(found: list[Suppression], currency: str) -> Any:
         )
     rows = [
         [
-            dcc.Link(short_id(one.ring_id), href=f"/ring/{quote(one.ring_id, safe='')}", className="id"),
+            dcc.Link(short_id(one.ring_id), href=f"/ring/{quote(one.ring_id, safe='')}", className="link id"),
             pattern(one.kind),
             money(one.money, currency),
             one.owner or "–",

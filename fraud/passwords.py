@@ -14,6 +14,8 @@ from fraud.errors import InputError
 __all__ = ["check_new_password", "hash_password", "needs_rehash", "random_password", "verify_password"]
 
 SHORTEST, LONGEST = 12, 256
+SHORTEST_NAME = 4
+"""Shorter names come about in passwords by chance."""
 FEWEST_CHARACTERS = 5
 """Different characters that a password has at least."""
 
@@ -68,7 +70,7 @@ def check_new_password(password: str, name: str) -> None:
         raise InputError(f"password: may have at most {LONGEST} characters")
     if len(set(password.lower())) < FEWEST_CHARACTERS:
         raise InputError("password: repeats the same few characters; choose another")
-    if name.lower() in password.lower():
+    if len(name) >= SHORTEST_NAME and name.lower() in password.lower():
         raise InputError("password: holds your name; choose another")
 
 
