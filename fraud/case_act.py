@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from fraud.access import Permission, Person, require
+from fraud.access import Person
 from fraud.audit_trail import append, hold
 from fraud.case import Case, CaseState, CaseStep, case_id, case_number
 from fraud.case_history import add_events, event_row, hold_cases
@@ -43,18 +43,16 @@ AUDITED = {
 
 
 class CaseAct:
-    """A case held by one transaction, on behalf of a person who may do this to it."""
+    """A case held by one transaction, on behalf of a person of whom it is known that they may do this."""
 
     def __init__(
         self,
         connection: Connection,
         name: str,
         by: Person,
-        permission: Permission,
         version: int | None = None,
     ) -> None:
-        """Hold the case; raises Forbidden, InputError where there is no such case, CaseMoved for another version."""
-        require(by, permission)
+        """Hold the case; raises InputError where there is no such case, CaseMoved for another version."""
         self.number = case_number(name)
         self.connection = connection
         self.by = by

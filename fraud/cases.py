@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 import msgspec
 from sqlalchemy import func, insert, select
 
-from fraud.access import Permission, Person, Role
+from fraud.access import Permission, Person, Role, require
 from fraud.access_tables import people
 from fraud.alert import Subject
 from fraud.case import REASON_CODES, Case, CaseState, CaseStep, Disposition, Relation, case_id, case_number
@@ -290,8 +290,9 @@ class Cases(CaseReader):
     def _act(
         self, name: str, by: Person, permission: Permission, version: int | None = None
     ) -> Iterator[CaseAct]:
+        require(by, permission)
         with store_errors("write"), self._engine.connect() as connection, writing(connection):
-            yield CaseAct(connection, name, by, permission, version)
+            yield CaseAct(connection, name, by, version)
 
     def _close(self, act: CaseAct, **decided: str | None) -> None:
         act.change(**decided, state=CaseState.CLOSED.value, closed_at=act.now)
