@@ -23,6 +23,8 @@ def key_button(
 
     ``canvas`` names the act of ``assets/canvas.js`` that a press is.
     """
+    # With a key of its own a button never takes over what another one in its place left behind, such as a disabling.
+    attributes = {"disabled": False, "key": attributes.get("id")} | attributes
     attributes |= {"data-key": key, "data-key-help": meaning}
     if canvas:
         attributes["data-canvas"] = canvas
