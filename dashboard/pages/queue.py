@@ -6,9 +6,10 @@ from typing import Any
 
 import dash
 import dash_mantine_components as dmc
-from dash import ClientsideFunction, Dash, Input, Output, dcc, html, no_update
+from dash import ClientsideFunction, Dash, Input, Output, ctx, dcc, html, no_update
 
 from dashboard.desk import Desk, trouble
+from dashboard.kept_read import KeptRead
 from dashboard.queue_acts import register_acts
 from dashboard.queue_filter import FILTERS
 from dashboard.queue_parts import buttons, dialogues, empty, filters, table
@@ -25,19 +26,22 @@ from fraud.users import Users
 __all__ = ["register"]
 
 COUNTS_MILLISECONDS = 10_000
+COUNTS_SECONDS = 5.0
+KINDS_SECONDS = 30.0
 PARAMETERS = (*FILTERS, "by", "way")
 
 
 def register(app: Dash, desk: Desk) -> None:
     """Add the page at ``/``, its lines at ``/queue/rows`` and its file at ``/queue/cases.csv``."""
     cases, users = Cases(desk.record), Users(desk.record.engine)
+    kept_kinds, kept_counts = KeptRead(cases.kinds, KINDS_SECONDS), KeptRead(cases.counts, COUNTS_SECONDS)
 
     def layout(**query: str) -> Any:
         chosen = {name: value for name, value in query.items() if name in PARAMETERS}
         person = desk.guard.person()
         try:
             first = first_rows(cases, desk, chosen)
-            kinds = cases.kinds()
+            kinds = kept_kinds.get()
         except RingfenceError as error:
             return html.Div([_title(), trouble(error)])
         people = [account.person.name for account in users.all() if account.disabled_at is None]
@@ -97,7 +101,7 @@ def register(app: Dash, desk: Desk) -> None:
     )
     def count_again(_: int | None, __: int | None) -> Any:
         try:
-            return _counts(cases.counts())
+            return _counts(kept_counts.get(fresh=ctx.triggered_id == "queue-done"))
         except RingfenceError:
             # The table beside it says what is wrong.
             return no_update
