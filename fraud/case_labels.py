@@ -15,7 +15,7 @@ from fraud.errors import InputError
 from fraud.record_lookup import row_ids
 from fraud.record_tables import decisions
 
-__all__ = ["drop_unsent", "keep_labels", "labels_sent", "release_labels"]
+__all__ = ["drop_kept", "drop_unsent", "keep_labels", "labels_sent", "release_labels"]
 
 
 def keep_labels(
@@ -57,8 +57,14 @@ def release_labels(connection: Connection, number: int, at: datetime) -> None:
     connection.execute(update(case_labels).where(kept).values(decided_at=at))
 
 
+def drop_kept(connection: Connection, number: int) -> None:
+    """Forget labels of a decision that did not become final."""
+    kept = (case_labels.c.case_number == number) & case_labels.c.decided_at.is_(None)
+    connection.execute(delete(case_labels).where(kept))
+
+
 def drop_unsent(connection: Connection, number: int) -> None:
-    """Forget labels of a case that did not go out yet."""
+    """Forget labels of a case that did not go out yet, final or not."""
     unsent = (case_labels.c.case_number == number) & case_labels.c.sent_at.is_(None)
     connection.execute(delete(case_labels).where(unsent))
 

@@ -24,7 +24,7 @@ from fraud.case import REASON_CODES, Case, CaseState, CaseStep, Disposition, Rel
 from fraud.case_act import CaseAct, read_text
 from fraud.case_history import add_events, event_row, relate_cases
 from fraud.case_intake import due_date
-from fraud.case_labels import drop_unsent, keep_labels, labels_sent, release_labels
+from fraud.case_labels import drop_kept, drop_unsent, keep_labels, labels_sent, release_labels
 from fraud.case_reader import CaseReader
 from fraud.case_tables import case_attachments, case_relations, cases
 from fraud.database import store_errors, writing
@@ -174,7 +174,7 @@ class Cases(CaseReader):
         with self._act(name, by, Permission.APPROVE, version) as act:
             self._expect_second(act)
             decided_by = act.case.decided_by or ""
-            drop_unsent(act.connection, act.number)
+            drop_kept(act.connection, act.number)
             act.change(state=CaseState.IN_PROGRESS.value, **UNDECIDED)
             act.tell(CaseStep.REFUSED, said, {"decided_by": decided_by})
             return act.case

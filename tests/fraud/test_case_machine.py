@@ -48,6 +48,14 @@ class Model:
     disposition: Disposition | None = None
     decided_by: str | None = None
     snoozed: bool = False
+    said: frozenset[bool] = frozenset()
+    """What final decisions said of transactions; a person who reopens the case takes it back, an alert does not."""
+
+    def decide(self) -> None:
+        """Let the disposition be final."""
+        words = {Disposition.CONFIRMED_FRAUD: {True}, Disposition.FALSE_POSITIVE: {False}}
+        self.state = CaseState.CLOSED
+        self.said |= words.get(self.disposition or Disposition.INCONCLUSIVE, set())
 
     def is_free_for(self, person: Person) -> bool:
         """Whether nobody else has it."""
@@ -92,7 +100,7 @@ class CasesMachine(RuleBasedStateMachine):
         if model is not None and model.state is not CaseState.CLOSED:
             model.money = 100.0 * version
         elif model is not None and reopened:
-            kept = Model(account, 100.0 * version, model.version + 1)
+            kept = Model(account, 100.0 * version, model.version + 1, said=model.said)
             self.models[number or 0] = kept
         else:
             self.newest[account] = len(self.models) + 1
@@ -176,9 +184,11 @@ class CasesMachine(RuleBasedStateMachine):
     def dispose(self, number: int, person: Person, stale: int, decision: tuple[Disposition, str]) -> None:
         def then(model: Model) -> None:
             waits = decision[0] is Disposition.CONFIRMED_FRAUD and model.money >= LARGE
-            model.state = CaseState.AWAITING_APPROVAL if waits else CaseState.CLOSED
             model.assignee = model.decided_by = person.name
             model.disposition, model.snoozed = decision[0], False
+            model.state = CaseState.AWAITING_APPROVAL
+            if not waits:
+                model.decide()
 
         self.act(
             number, person, stale, Permission.WORK_CASES,
@@ -190,7 +200,7 @@ class CasesMachine(RuleBasedStateMachine):
     def answer(self, number: int, person: Person, stale: int, approves: bool) -> None:
         def then(model: Model) -> None:
             if approves:
-                model.state = CaseState.CLOSED
+                model.decide()
             else:
                 model.state, model.disposition, model.decided_by = CaseState.IN_PROGRESS, None, None
 
@@ -218,6 +228,7 @@ class CasesMachine(RuleBasedStateMachine):
         def then(model: Model) -> None:
             model.state, model.assignee = CaseState.IN_PROGRESS, person.name
             model.disposition = model.decided_by = None
+            model.said = frozenset()
 
         self.act(
             number, person, stale, Permission.WORK_CASES,
@@ -244,9 +255,7 @@ class CasesMachine(RuleBasedStateMachine):
             assert (one.version, one.is_snoozed(datetime.now(UTC))) == (model.version, model.snoozed)
             assert (one.closed_at is not None) == (model.state is CaseState.CLOSED)
             labels = {label.is_fraud for label in self.cases.labels(one.case_id)}
-            said = {Disposition.CONFIRMED_FRAUD: {True}, Disposition.FALSE_POSITIVE: {False}}
-            final = model.disposition if model.state is CaseState.CLOSED else None
-            assert labels == (said.get(final, set()) if final else set())
+            assert labels == model.said
 
     @invariant()
     def every_act_is_audited(self) -> None:

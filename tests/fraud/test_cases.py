@@ -493,3 +493,17 @@ def test_evidence_comes_with_what_was_decided(cases: Cases) -> None:
         ("t65", decision(65).score),
         ("t70", decision(70).score),
     ]
+
+
+def test_an_alert_that_reopens_a_case_takes_no_label_back(cases: Cases, record: Record) -> None:
+    cases.dispose(ONE, ANN, 1, Disposition.FALSE_POSITIVE, "travel")
+    raise_alerts(record, ring_alert(ring(version=2), money=5_000.0, reopened=True))
+    assert len(cases.waiting_labels()) == 3
+    careful = four_eyes(record)
+    waits = careful.dispose(ONE, ANN, now(cases).version, FRAUD, "collusion", fraud_transactions=["t70"])
+    back = careful.refuse(ONE, SUE, waits.version, "no")
+    assert len(cases.waiting_labels()) == 3
+    again = careful.dispose(ONE, ANN, back.version, FRAUD, "collusion", fraud_transactions=["t70"])
+    careful.approve(ONE, SUE, again.version)
+    said = [(one.transaction_id, one.is_fraud) for one in cases.waiting_labels()]
+    assert said == [("t10", False), ("t65", False), ("t70", False), ("t70", True)]
