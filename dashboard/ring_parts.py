@@ -15,6 +15,7 @@ from dashboard.case_head import STATE_WORDS
 from dashboard.desk import notice
 from dashboard.facts import fact_grid
 from dashboard.key_button import key_button
+from dashboard.transaction_table import csv_button
 from dashboard.words import KIND_WORDS, count, moment, money, pattern, percent
 from fraud.access import Permission, Person
 from fraud.case import Case
@@ -174,7 +175,7 @@ def edge_table(ring: Ring) -> Any:
 def _grid(grid_id: str, columns: list[dict[str, Any]], rows: list[dict[str, Any]], missing: str) -> Any:
     if not rows:
         return notice("Nothing here", missing)
-    return dag.AgGrid(
+    grid = dag.AgGrid(
         id=grid_id,
         columnDefs=columns,
         rowData=rows,
@@ -187,6 +188,7 @@ def _grid(grid_id: str, columns: list[dict[str, Any]], rows: list[dict[str, Any]
         className="key-rows",
         style={"height": f"{min(420, 92 + 42 * len(rows))}px"},
     )
+    return html.Div([csv_button(grid_id), grid])
 
 
 def growth(ring: Ring, evidence: Sequence[DecidedTransaction]) -> Any:

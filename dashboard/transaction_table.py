@@ -11,7 +11,7 @@ from dash import html
 from dashboard.desk import notice
 from fraud.record_rows import DecidedTransaction
 
-__all__ = ["transaction_rows", "transaction_table"]
+__all__ = ["csv_button", "transaction_rows", "transaction_table"]
 
 COLUMNS: list[dict[str, Any]] = [
     {"field": "time", "headerName": "Time, UTC", "width": 172},
@@ -70,7 +70,13 @@ def transaction_table(
             "display": "block" if rows else "none",
         },
     )
-    return table if rows else html.Div([notice("No transactions", missing), table])
+    return html.Div([csv_button(grid_id) if rows else notice("No transactions", missing), table])
+
+
+def csv_button(grid_id: str) -> Any:
+    """Saves the table as it is filtered and sorted; ``assets/case.js`` does it."""
+    named: dict[str, Any] = {"data-csv": grid_id}
+    return html.Button("CSV", type="button", className="download", title="Save the table as CSV", **named)
 
 
 def transaction_rows(

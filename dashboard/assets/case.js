@@ -19,6 +19,18 @@
       clicks ? [true, act, act === "suppress" ? {} : { display: "none" }] : [none(), none(), none()];
   }
 
+  // A table as a file; what a spreadsheet would take for a formula goes in as text.
+  document.addEventListener("click", function (event) {
+    const button = event.target.closest && event.target.closest("[data-csv]");
+    const api = button && window.dash_ag_grid ? window.dash_ag_grid.getApi(button.dataset.csv) : null;
+    if (!api) return;
+    const plain = (value) => (/^[=+\-@\t\r]/.test(value) && Number.isNaN(Number(value)) ? `'${value}` : value);
+    api.exportDataAsCsv({
+      fileName: `${window.location.pathname.split("/").pop()}-${button.dataset.csv}.csv`,
+      processCellCallback: (cell) => (cell.value == null ? "" : plain(String(cell.value))),
+    });
+  });
+
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
     ringfence_case: {
       decide: function () {

@@ -163,6 +163,15 @@ def test_the_report_is_the_basis_of_a_filing_and_leaves_its_line(case_page: Page
     assert case_page.request.get(f"{address}/file/1").status == 404
 
 
+def test_a_table_is_saved_as_csv(case_page: Page) -> None:
+    with case_page.expect_download() as saving:
+        case_page.get_by_role("button", name="CSV").first.click()
+    lines = saving.value.path().read_text(encoding="utf-8").splitlines()
+    assert saving.value.suggested_filename == "C-000001-case-transactions.csv"
+    assert len(lines) == 37
+    assert "grey-imports" in lines[2]
+
+
 def test_a_receipt_is_attached_with_its_hash(case_page: Page, record: Record) -> None:
     case_page.keyboard.press("t")
     case_page.get_by_role("tab", name="Files and messages").click()
