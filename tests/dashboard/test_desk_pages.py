@@ -17,9 +17,13 @@ from fraud.access import Role
 from fraud.audit_trail import entries
 from fraud.label import Label
 from fraud.record import Record
+from fraud.ring import NodeKind
 from fraud.threshold_changes import ThresholdChanges
 from fraud.tokens import Tokeniser
+from graph.arcade import ArcadeServer
+from graph.pages import ids_beginning
 from graph.store import GraphStore
+from graph.write_behind import WriteBehind
 from tests.dashboard.people import app_over, client_of
 from tests.dashboard.world import fill
 
@@ -62,6 +66,24 @@ def test_search_finds_as_one_types_and_keeps_the_address(page: Page, world: Reco
     results.get_by_role("link", name="C-000001").click()
     page.wait_for_url(f"{address}/case/C-000001")
     page.wait_for_load_state("networkidle")
+
+
+@pytest.mark.browser
+def test_the_graph_store_knows_beginnings_of_every_name(
+    page: Page, world: Record, serve: Serve, arcade: ArcadeServer
+) -> None:
+    device = world.transactions(["tx-00001"])[0].device_id
+    assert device is not None
+    with arcade.connect() as store:
+        with WriteBehind(world, store) as behind:
+            assert behind.drain(60)
+        assert ids_beginning(store, NodeKind.DEVICE, device[:9]) == [device]
+        assert ids_beginning(store, NodeKind.MERCHANT, "shop-1", limit=2) == ["shop-1", "shop-10"]
+        assert ids_beginning(store, NodeKind.ACCOUNT, "') MATCH (n) DETACH DELETE n //") == []
+        page.goto(f"{serve(world, store)}/search")
+        page.get_by_label("Search for").fill(device[:9])
+        expect(page.locator("#search-results")).to_contain_text(device)
+        page.goto("about:blank")
 
 
 def test_an_identifier_in_clear_stays_out_of_address_log_and_trail(
