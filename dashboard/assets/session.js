@@ -17,8 +17,13 @@
     if (answer.status === 401) {
       const here = location.pathname + location.search;
       location.assign("/sign-in?next=" + encodeURIComponent(here));
-    } else if (answer.status === 403) {
-      tell(await answer.clone().text());
+      // The page is on its way out: nobody is to make anything of the answer.
+      return new Promise(() => {});
+    }
+    if (answer.status === 403) {
+      tell(await answer.text());
+      // To Dash: nothing to update.
+      return new Response(null, { status: 204 });
     }
     return answer;
   };

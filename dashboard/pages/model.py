@@ -60,7 +60,7 @@ def register(app: Dash, desk: Desk) -> None:
         Input("model-number", "data"),
         State("model-days", "data"),
     )
-    def weigh(review: float, block: float, capacity: float | None, _: int | None, days: int) -> Any:
+    def weigh(review: float, block: float, capacity: Any, _: int | None, days: int) -> Any:
         try:
             weighed = source.weighed(days)
         except RingfenceError as error:
@@ -68,7 +68,8 @@ def register(app: Dash, desk: Desk) -> None:
         force = weighed.in_force
         if force is None:
             return _nothing_yet()
-        allowed = float(capacity or force.capacity)
+        # A field that is being typed into sends text such as "-" or "." first.
+        allowed = float(capacity if isinstance(capacity, int | float) and capacity else force.capacity)
         now = weighed.what_if.at(force.review, force.block, allowed)
         then = weighed.what_if.at(review / 100, max(review, block) / 100, allowed)
         return outlook_table(now, then, force.costs.review_cost, desk.currency)
@@ -81,8 +82,8 @@ def register(app: Dash, desk: Desk) -> None:
         State("model-days", "data"),
         prevent_initial_call=True,
     )
-    def fit(clicks: int | None, capacity: float | None, days: int) -> Any:
-        if not clicks or not capacity:
+    def fit(clicks: int | None, capacity: Any, days: int) -> Any:
+        if not clicks or not capacity or not isinstance(capacity, int | float):
             return no_update
         cut = source.weighed(days).what_if.review_for(int(capacity))
         # Rounded up, so that the capacity still holds.
