@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,7 +24,7 @@ from stream.label_publisher import LabelPublisher
 from stream.record_client import RecordClient
 from stream.rehearsal import rehearse
 from stream.scored import ScoredMessage
-from stream.worker import Worker
+from stream.worker import DRAIN_SECONDS, Worker
 from stream.worker_gauges import expose
 
 __all__ = ["Runtime"]
@@ -43,6 +43,8 @@ class Runtime:
         self.metrics = WorkerMetrics()
         self._server = ExitStack()
         self._case_labels: asyncio.Task[None] | None = None
+        self._label_turn, self._desk_turn = asyncio.Lock(), asyncio.Lock()
+        """Held while an agent's messages are taken; from the end on nobody gets them any more."""
 
     async def start(self) -> None:
         """Load model and record and connect to the broker; raises what keeps the worker from starting."""
@@ -109,24 +111,28 @@ class Runtime:
             by_partition.setdefault(message.partition, []).append(
                 (message.offset, event.value or b"", received)
             )
-        for partition, records in sorted(by_partition.items()):
-            await self._labels.accept(partition, records)
-            self.metrics.labels.inc(len(records))
+        async with self._label_turn:
+            for partition, records in sorted(by_partition.items()):
+                await self._labels.accept(partition, records)
+                self.metrics.labels.inc(len(records))
 
     async def take_scored(self, messages: Sequence[ScoredMessage]) -> int:
         """Suspicions for the ring desk; returns the ledger offset that its saved memory has come to."""
-        desk = self._desk
-        if desk is None:
-            partitions = len(await self.worker.producer.partitions_for(self.topics.transactions))
-            rebalances = self._rebalances
-            desk = await asyncio.to_thread(
-                DeskFollower, self.settings, self.worker.producer, self._record, partitions, self.metrics
-            )
-            # A rebalance may have taken the desk from us meanwhile: this one then ends with these messages.
-            if rebalances == self._rebalances:
-                self._desk = desk
-        await desk.take(messages)
-        return desk.saved
+        async with self._desk_turn:
+            desk = self._desk or await self._open_desk()
+            await desk.take(messages)
+            return desk.saved
+
+    async def _open_desk(self) -> DeskFollower:
+        partitions = len(await self.worker.producer.partitions_for(self.topics.transactions))
+        rebalances = self._rebalances
+        desk = await asyncio.to_thread(
+            DeskFollower, self.settings, self.worker.producer, self._record, partitions, self.metrics
+        )
+        # A rebalance may have taken the desk from us meanwhile: this one then ends with its first messages.
+        if rebalances == self._rebalances:
+            self._desk = desk
+        return desk
 
     async def save_desk(self) -> None:
         """Save the ring desk's memory, where this worker has it, for a time when nothing comes in."""
@@ -171,6 +177,10 @@ class Runtime:
     async def on_shutdown(self, app: Any, *arguments: Any, **_: Any) -> None:
         """Faust's signal: nothing is fetched any more."""
         self._send_case_labels(False)
+        for turn in (self._label_turn, self._desk_turn):
+            # Not given back: what an agent has taken goes out while there is a producer, the rest comes again.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(turn.acquire(), DRAIN_SECONDS)
         if self._worker is not None:
             await self._worker.stop()
             await asyncio.to_thread(self._record.close)

@@ -14,6 +14,7 @@ from fraud.services.kafka import KafkaService
 from fraud.settings import Settings
 from stream.audit import audit
 from stream.publish import publish
+from stream.seed import seed
 from tests.stream.workers import WorkerProcess, committed, record_of, run, settings_for, until, worker
 from tests.stream.world import KEY, SINCE, World
 
@@ -96,3 +97,15 @@ def owned(process: WorkerProcess) -> set[int]:
 
 def shares(process: WorkerProcess) -> bool:
     return 0 < len(owned(process)) < 3
+
+
+def test_told_to_end_while_alerts_go_out_it_ends_well(
+    world: World, kafka: KafkaService, tmp_path: Path
+) -> None:
+    """What the ring desk has taken is handed over before the broker is left; the rest waits for the next worker."""
+    settings = settings_for(tmp_path / "home", world.model, kafka.address, "ending", KEY)
+    seed(settings, world.frame, until=SINCE)
+    run(publish(settings, world.raw[world.raw["event_time"] >= pd.Timestamp(SINCE)], labels=False))
+    with worker(settings, "only") as process, record_of(settings) as record:
+        until(lambda: record.count(record_tables.alert_outbox) > 0, process)
+        assert process.terminate() == 0, process.said()[-3000:]
