@@ -44,13 +44,14 @@ def undeclared(folder: Path, declared: set[str]) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("package", sorted(OURS - {"tests"}))
+@pytest.mark.parametrize("package", sorted(OURS - {"tests", "benchmarks"}))
 def test_what_the_code_imports_is_required_by_name(package: str) -> None:
     assert undeclared(ROOT / package, required("requirements.txt")) == []
 
 
-def test_what_the_tests_import_is_required_by_name() -> None:
-    assert undeclared(ROOT / "tests", required("requirements.txt") | required("requirements-dev.txt")) == []
+@pytest.mark.parametrize("folder", ["tests", "benchmarks"])
+def test_what_tests_and_measurements_import_is_required_by_name(folder: str) -> None:
+    assert undeclared(ROOT / folder, required("requirements.txt") | required("requirements-dev.txt")) == []
 
 
 def test_an_import_that_is_not_required_is_found(tmp_path: Path) -> None:
