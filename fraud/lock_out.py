@@ -33,13 +33,15 @@ class LockOut:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def attempt(self, name: str, address: str, now: datetime | None = None) -> timedelta | None:
+    def attempt(self, name: str, address: str, at: datetime | None = None) -> timedelta | None:
         """Count an attempt; what is left of a pause when it may not be made now, else None."""
-        now = now or datetime.now(UTC)
+        now = at or datetime.now(UTC)
         keys = _keys(name, address)
         with store_errors("write"), self._engine.connect() as connection, writing(connection):
             connection.execute(delete(table).where(table.c.last_at < now - REMOVED_AFTER))
             found = {key: _held(connection, key, now) for key in keys}
+            # Others may have been counted while this one waited for its turn: a moment ago is no pause.
+            now = at or datetime.now(UTC)
             left = max(wait_until for _, wait_until in found.values()) - now
             if left > timedelta(0):
                 # It is not made, so it does not count: waiting is enough.

@@ -3,8 +3,8 @@
   const GRID = "queue-grid";
   const LIVE_MILLISECONDS = 4000;
   const FRESH_MILLISECONDS = 2000;
-  const HOLD_MILLISECONDS = 25;
-  const HOLD_TIMES = 40;
+  const HOLD_MILLISECONDS = 10;
+  const HOLD_TIMES = 500;
   const FILTERS = ["state", "severity", "kind", "assignee", "due", "snoozed", "q", "score", "money"];
   let joined = null;
   let first = null;
@@ -89,11 +89,14 @@
     else window.ringfenceGo(event.data.href);
   }
 
-  // dash-ag-grid gives the table a source of its own once it is ready; ours takes its place.
+  // dash-ag-grid gives the table a source of its own as soon as it is ready; then ours takes its place, once, as what
+  // is shown and selected goes with a source.
   function hold(api, times) {
     if (api.isDestroyed()) return;
-    if (api.getGridOption("datasource") !== source) api.setGridOption("datasource", source);
-    if (times) window.setTimeout(() => hold(api, times - 1), HOLD_MILLISECONDS);
+    const there = api.getGridOption("datasource");
+    if (there === source) return;
+    if (there || !times) api.setGridOption("datasource", source);
+    else window.setTimeout(() => hold(api, times - 1), HOLD_MILLISECONDS);
   }
 
   function reload() {
@@ -108,6 +111,7 @@
   async function look() {
     const api = grid();
     if (!api || api !== joined || document.hidden) return;
+    hold(api, 0);
     const start = Math.max(api.getFirstDisplayedRowIndex(), 0);
     const end = Math.max(api.getLastDisplayedRowIndex() + 1, start + 1);
     const query = address().toString();

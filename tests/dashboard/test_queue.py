@@ -145,6 +145,7 @@ def test_keys_move_take_and_open(page: Page, record: Record, serve: Serve) -> No
     page.keyboard.press("Enter")
     page.wait_for_url(f"**/case/{names[0]}")
     page.wait_for_load_state("networkidle")
+    page.goto("about:blank")
 
 
 def test_a_field_takes_letters_and_no_key_acts(page: Page, record: Record, serve: Serve) -> None:
@@ -177,6 +178,7 @@ def test_the_next_worst_is_one_that_nobody_has(page: Page, record: Record, serve
     page.keyboard.press("n")
     page.wait_for_url(f"**/case/{second.case_id}")
     page.wait_for_load_state("networkidle")
+    page.goto("about:blank")
 
 
 def test_many_are_dismissed_at_once_each_by_itself(page: Page, record: Record, serve: Serve) -> None:
