@@ -67,9 +67,14 @@ def register_acts(app: Dash, desk: Desk, cases: Cases) -> None:
             return (no_update,) * 5
         try:
             chosen = _chosen(wish)
-            said = _do_all(cases, _act_of(cases, desk.guard.person(), wish), chosen, DONE[wish["act"]])
+            said, is_any_done = _do_all(
+                cases, _act_of(cases, desk.guard.person(), wish), chosen, DONE[wish["act"]]
+            )
         except RingfenceError as error:
             return str(error), no_update, no_update, no_update, no_update
+        if not is_any_done:
+            # What was asked for stays as it is, to be mended.
+            return said, no_update, no_update, no_update, no_update
         return said, wish["at"], False, False, False
 
 
@@ -103,7 +108,7 @@ def _act_of(cases: Cases, person: Person, wish: dict[str, Any]) -> Act:
     return lambda name, version: cases.snooze(name, person, version, until, reason)
 
 
-def _do_all(cases: Cases, act: Act, chosen: dict[str, int], done: str) -> str:
+def _do_all(cases: Cases, act: Act, chosen: dict[str, int], done: str) -> tuple[str, bool]:
     outcome = cases.bulk(chosen, act)
     said = f"{count(len(outcome.done), 'case', 'cases')} {done}."
     troubles = list(outcome.refused.values())
@@ -115,4 +120,4 @@ def _do_all(cases: Cases, act: Act, chosen: dict[str, int], done: str) -> str:
             + (f"; and {rest} more" if rest > 0 else "")
             + "."
         )
-    return said
+    return said, bool(outcome.done)
