@@ -13,9 +13,10 @@ from dashboard.desk import notice
 from dashboard.words import count, moment, percent
 from fraud.standing_scores import StandingScore, StandingScores
 
-__all__ = ["neighbours_moved", "standing_line"]
+__all__ = ["moved_stamp", "neighbours_moved", "standing_line"]
 
-MOST = 200
+MOST = 50
+"""Accounts shown: each line is a dozen components, which a browser weighs at every act on the page."""
 
 
 def neighbours_moved(scores: StandingScores, case_id: str) -> Any:
@@ -36,6 +37,13 @@ def neighbours_moved(scores: StandingScores, case_id: str) -> Any:
         "No scores moved",
         "A decision of fraud, or of a false positive, scores the accounts around the case again.",
     )
+
+
+def moved_stamp(scores: StandingScores, case_id: str) -> list[int]:
+    """What tells whether ``neighbours_moved`` would say anything else by now."""
+    rescoring = scores.rescoring(case_id)
+    done = rescoring is not None and rescoring.done_at is not None
+    return [len(scores.moved_by(case_id)), scores.labels_waiting(case_id), int(done)]
 
 
 def standing_line(one: StandingScore) -> str:

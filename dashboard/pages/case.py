@@ -24,7 +24,7 @@ from dashboard.case_timeline import timeline
 from dashboard.cypher_box import cypher_box
 from dashboard.desk import Desk, notice, trouble
 from dashboard.key_button import key_button
-from dashboard.neighbours_moved import neighbours_moved
+from dashboard.neighbours_moved import moved_stamp, neighbours_moved
 from dashboard.transaction_table import transaction_rows, transaction_table
 from dashboard.what_if import what_if_panel
 from dashboard.why import decision_panel, reason_bars
@@ -155,18 +155,24 @@ def _register_evidence(desk: Desk, cases: Cases) -> None:
     @desk.guard.callback(
         Permission.VIEW,
         Output("case-moved", "children"),
+        Output("case-moved-stamp", "data"),
         Input("case-clock", "n_intervals"),
         State("case-id", "data"),
         State("case-tabs", "value"),
+        State("case-moved-stamp", "data"),
         prevent_initial_call=True,
     )
-    def show_moved(_: int, case_id: str, tab: str) -> Any:
+    def show_moved(_: int, case_id: str, tab: str, known: list[int]) -> tuple[Any, Any]:
         if tab != "moved":
-            return no_update
+            return no_update, no_update
+        scores = StandingScores(desk.record)
         try:
-            return neighbours_moved(StandingScores(desk.record), case_id)
+            stamp = moved_stamp(scores, case_id)
+            if stamp == known:
+                return no_update, no_update
+            return neighbours_moved(scores, case_id), stamp
         except RingfenceError as error:
-            return trouble(error)
+            return trouble(error), None
 
 
 def _page(desk: Desk, cases: Cases, case: Case) -> Any:
@@ -231,7 +237,7 @@ def _tabs(
     may_work = desk.guard.person().may(Permission.WORK_CASES)
     labels = desk.record.labels([t.transaction_id for t in evidence])
     reported = [(one, reports[-1].is_fraud) for one, reports in labels.items()]
-    events = cases.events(case.case_id)
+    events, scores = cases.events(case.case_id), StandingScores(desk.record)
     panels = {
         "transactions": (
             f"Transactions ({len(evidence):,})",
@@ -262,7 +268,10 @@ def _tabs(
         ),
         "moved": (
             "Neighbours",
-            html.Div(neighbours_moved(StandingScores(desk.record), case.case_id), id="case-moved"),
+            [
+                dcc.Store(id="case-moved-stamp", data=moved_stamp(scores, case.case_id)),
+                html.Div(neighbours_moved(scores, case.case_id), id="case-moved"),
+            ],
         ),
         "files": (
             "Files and messages",
