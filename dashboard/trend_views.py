@@ -93,6 +93,7 @@ def week_figure(hours: Sequence[HourTrend]) -> dict[str, Any]:
                 "hoverinfo": "text",
                 "colorscale": [[0, "#f1f3f5"], [0.01, "#ffe8cc"], [0.4, "#fd7e14"], [1, "#a51111"]],
                 "zmin": 0,
+                "zmax": max(1, *(max(row) for row in grid)),
                 "xgap": 1,
                 "ygap": 1,
                 "colorbar": {"title": {"text": "Frauds"}, "thickness": 12, "outlinewidth": 0},

@@ -5,12 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import IO
 
 import pandas as pd
 import pytest
@@ -21,6 +19,7 @@ from fraud.cases import Cases
 from fraud.record import Record
 from fraud.record_tables import transactions
 from fraud.standing_scores import StandingScores
+from tests.dashboard.served_demo import served_demo
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -50,20 +49,14 @@ def test_the_demo_runs_end_to_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("broker", ["--broker", "--no-broker"])
-def test_while_the_demo_is_served_decided_cases_move_scores(tmp_path: Path, broker: str) -> None:
-    """Through the worker that decided its last days, or by its own engine; Ctrl-C ends all of it."""
+def test_while_the_demo_is_served_decided_cases_move_scores(tmp_path: Path) -> None:
+    """Through the worker that decided its last days; Ctrl-C ends all of it.
+
+    By its own engine, where there is no broker: tests/dashboard/test_shift.py.
+    """
     ann = Person("ann", "Ann", Role.SUPERVISOR)
-    with subprocess.Popen(
-        [sys.executable, "-m", "fraud", "demo", "--days", "40", "--accounts", "600", broker],
-        cwd=ROOT,
-        env={**os.environ, "RINGFENCE_HOME": str(tmp_path), "RINGFENCE_DASHBOARD__PORT": "0"},
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        said = _until_served(process.stdout)
-        record = Record.open(f"sqlite:///{tmp_path}/demo/record.sqlite3")
+    with served_demo(tmp_path, "--days", "40", "--accounts", "600", "--broker") as demo:
+        record = Record.open(f"sqlite:///{demo.folder}/record.sqlite3")
         cases, standing = Cases(record), StandingScores(record)
         case = max(cases.queue(limit=50).rows, key=lambda one: len(cases.evidence(one.case_id)))
         ids = [one.transaction_id for one in cases.evidence(case.case_id)]
@@ -77,12 +70,11 @@ def test_while_the_demo_is_served_decided_cases_move_scores(tmp_path: Path, brok
         )
         end = time.monotonic() + 60
         while not standing.moved_by(case.case_id):
-            assert time.monotonic() < end, said
+            assert time.monotonic() < end, f"{standing.labels_waiting()} labels wait"
             time.sleep(0.1)
         assert standing.labels_waiting() == 0
         record.close()
-        process.send_signal(signal.SIGINT)
-        assert process.wait(120) == 0
+        assert demo.end() == 0
     assert not [one for one in _running() if str(tmp_path) in one], "a process stayed behind"
 
 
@@ -93,15 +85,6 @@ def _running() -> list[str]:
         with contextlib.suppress(OSError):
             said.append((folder / "cmdline").read_text() + (folder / "environ").read_text())
     return said
-
-
-def _until_served(lines: IO[str]) -> str:
-    said = ""
-    for line in lines:
-        said += line
-        if line.startswith("Dashboard:"):
-            return said
-    raise AssertionError(said)
 
 
 def scores_base_rate(metrics: dict[str, dict[str, float]]) -> float:
