@@ -19,7 +19,7 @@ STANDINGS = (
     ("▲ In an open alert, or confirmed", "#fa5252", "#a51111"),
     ("◆ In a ring, or often held", "#fab005", "#8a5a00"),
     ("✓ Cleared", "#40c057", "#2b8a3e"),
-    ("Nothing against it", "#ced4da", "#6c757d"),
+    ("Nothing against it", "#dee2e6", "#6c757d"),
     ("● This case", "none", "#1c7ed6"),
 )
 LINES = (

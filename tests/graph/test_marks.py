@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.canvas import STYLES
+from dashboard.canvas_style import STYLES
 from dashboard.legend import STANDINGS
 from fraud.errors import InputError
 from fraud.ring import NodeKind
@@ -99,7 +99,7 @@ def rules() -> dict[str, dict[str, str]]:
 
 def test_colours_of_the_style_mean_what_they_mean_on_the_pages() -> None:
     style = rules()
-    for standing, name in (("flagged", "Flagged"), ("suspicious", "Suspicious")):
+    for standing, name in (("flagged", "Flagged"), ("suspicious", "Suspicious"), ("cleared", "Cleared")):
         fill, border = page_colours(standing)
         assert style[f"node.{name}"]["color"] == fill
         assert style[f"node.{name}"]["border-color"] == border
@@ -107,10 +107,8 @@ def test_colours_of_the_style_mean_what_they_mean_on_the_pages() -> None:
         assert (style[f"node.{kind}"]["color"], style[f"node.{kind}"]["border-color"]) == page_colours(
             "neutral"
         )
-    assert [colour for _, colour in STANDINGS[:2]] == [
-        page_colours("flagged")[0],
-        page_colours("suspicious")[0],
-    ]
+    shown = [(fill, border) for _, fill, border in STANDINGS[:4]]
+    assert shown == [page_colours(one) for one in ("flagged", "suspicious", "cleared", "neutral")]
 
 
 def test_standings_come_after_kinds_in_the_style() -> None:
