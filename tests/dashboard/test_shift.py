@@ -16,7 +16,7 @@ from tests.dashboard.served_demo import ServedDemo, served_demo
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-SECONDS_TO_MOVE = 60
+SECONDS_TO_MOVE = 180
 
 
 @pytest.fixture

@@ -68,7 +68,7 @@ def test_while_the_demo_is_served_decided_cases_move_scores(tmp_path: Path) -> N
             "collusion",
             fraud_transactions=ids,
         )
-        end = time.monotonic() + 60
+        end = time.monotonic() + 180
         while not standing.moved_by(case.case_id):
             assert time.monotonic() < end, f"{standing.labels_waiting()} labels wait"
             time.sleep(0.1)
