@@ -27,8 +27,11 @@ class ServedDemo:
     folder: Path
 
     def end(self) -> int:
-        """Ctrl-C, and the exit status."""
-        self.process.send_signal(signal.SIGINT)
+        """Ask it to end as after Ctrl-C, and give its exit status.
+
+        By SIGTERM: what a shell starts in the background is deaf to SIGINT, and so is all that it starts.
+        """
+        self.process.send_signal(signal.SIGTERM)
         return self.process.wait(STOP_SECONDS)
 
 
@@ -51,7 +54,7 @@ def served_demo(home: Path, *arguments: str) -> Iterator[ServedDemo]:
             yield ServedDemo(process, where[1], who[1], who[2], home / "demo")
         finally:
             if process.poll() is None:
-                process.send_signal(signal.SIGINT)
+                process.send_signal(signal.SIGTERM)
                 try:
                     process.wait(STOP_SECONDS)
                 except subprocess.TimeoutExpired:
