@@ -240,6 +240,8 @@ def test_no_barriers_that_axe_finds(page: Page, record: Record, serve: Serve, sc
     for path in (f"/case/{CASE}", "/ring/ring-device", f"/entity/account/{account('r0')}"):
         page.goto(f"{address}{path}")
         wait_until(page, "cy.nodes().length > 3")
+        # A table has its heads a moment after its head line.
+        page.locator(".ag-header-cell").first.wait_for()
         found = Axe().run(page, options={"resultTypes": ["violations"]})
         bad = [
             (one["id"], one["nodes"][0]["html"][:200])

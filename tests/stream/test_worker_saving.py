@@ -52,7 +52,7 @@ def test_a_full_disk_stops_no_worker(
 
     async def go() -> None:
         worker = Worker(settings, world.scorer(), record)
-        engine = Engine(state_at(20), worker.scorer)
+        engine = Engine(state_at(20), worker.thresholds.known)
         await worker._save_when_due(engine, 99)
         assert worker._saving is None
         with full_disk():
@@ -82,7 +82,7 @@ def test_no_room_for_a_child_stops_no_worker(
     async def go() -> None:
         worker = Worker(settings, world.scorer(), record)
         monkeypatch.setattr(worker.snapshots, "save_in_background", refuse)
-        await worker._save_when_due(Engine(state_at(1), worker.scorer), 100)
+        await worker._save_when_due(Engine(state_at(1), worker.thresholds.known), 100)
         assert failed(worker) == 1
 
     asyncio.run(go())
@@ -93,7 +93,7 @@ def test_an_untouched_state_is_no_seed(world: World, settings: Settings, record:
 
     async def go() -> None:
         worker = Worker(settings, world.scorer(), record)
-        worker._save_last(Engine(state_at(0), worker.scorer))
+        worker._save_last(Engine(state_at(0), worker.thresholds.known))
 
     asyncio.run(go())
     assert Snapshots(settings.home / "state").positions() == []
