@@ -32,15 +32,14 @@ def main() -> None:
         case = _worst_ring(page, demo)
         _take(page, f"{demo.address}/", "queue")
         _take_case(page, case, "case")
-        page.locator("a.link.id").first.click()
+        page.locator('a[href^="/ring/"]').first.click()
         page.wait_for_url("**/ring/*")
         _save(page, "ring")
+        member = page.locator('a[href^="/entity/account/"]').first.get_attribute("href")
         for name in ("trends", "model", "admin"):
             _take(page, f"{demo.address}/{name}", name)
         _take(page, f"{demo.address}/search?q=M1", "search")
-        page.locator("#search-results a").first.click()
-        page.wait_for_url("**/entity/*")
-        _save(page, "entity")
+        _take(page, f"{demo.address}{member}", "entity")
         _take_case(_signed_in(browser, demo, 1280, 900, "dark"), case, "case-dark")
         _take(_signed_in(browser, demo, 400, 860, "light"), f"{demo.address}/", "queue-phone")
         browser.close()
@@ -62,8 +61,8 @@ def _signed_in(browser: Browser, demo: ServedDemo, width: int, height: int, sche
 
 
 def _worst_ring(page: Page, demo: ServedDemo) -> str:
-    """Address of the case that comes first among the largest."""
-    page.goto(f"{demo.address}/?by=size&way=desc")
+    """Address of the case that comes first among those of rings."""
+    page.goto(f"{demo.address}/?q=ring-")
     page.wait_for_selector("#queue-grid .ag-row")
     page.wait_for_timeout(SETTLE_MILLISECONDS)
     page.locator("#queue-grid .ag-center-cols-container .ag-row").first.dblclick()
