@@ -39,11 +39,11 @@ def neighbours_moved(scores: StandingScores, case_id: str) -> Any:
     )
 
 
-def moved_stamp(scores: StandingScores, case_id: str) -> list[int]:
-    """What tells whether ``neighbours_moved`` would say anything else by now."""
+def moved_stamp(scores: StandingScores, case_id: str) -> list[str]:
+    """What tells whether ``neighbours_moved`` would say anything else by now, without reading the scores."""
     rescoring = scores.rescoring(case_id)
-    done = rescoring is not None and rescoring.done_at is not None
-    return [len(scores.moved_by(case_id)), scores.labels_waiting(case_id), int(done)]
+    times = (None, None) if rescoring is None else (rescoring.begun_at, rescoring.done_at)
+    return [str(scores.labels_waiting(case_id)), *map(str, times)]
 
 
 def standing_line(one: StandingScore) -> str:

@@ -162,7 +162,7 @@ def _register_evidence(desk: Desk, cases: Cases) -> None:
         State("case-moved-stamp", "data"),
         prevent_initial_call=True,
     )
-    def show_moved(_: int, case_id: str, tab: str, known: list[int]) -> tuple[Any, Any]:
+    def show_moved(_: int, case_id: str, tab: str, known: list[str]) -> tuple[Any, Any]:
         if tab != "moved":
             return no_update, no_update
         scores = StandingScores(desk.record)
