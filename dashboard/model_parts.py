@@ -286,5 +286,6 @@ def _card(name: str, title: str, picture: dict[str, Any], words: str) -> Any:
         ],
         withBorder=True,
         p="md",
+        id=f"model-{name}-view",
         className="view",
     )

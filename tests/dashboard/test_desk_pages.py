@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from dashboard.csv_export import safe_cell
 from fraud.access import Role
@@ -146,6 +146,24 @@ def test_trends_show_frauds_and_follow_the_filters(page: Page, world: Record, se
     with page.expect_download() as download:
         page.get_by_label("Decisions by day as PNG").click()
     assert download.value.path().read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.browser
+def test_a_picture_pressed_for_before_it_is_drawn_is_saved_once_it_is(
+    page: Page, world: Record, serve: Serve
+) -> None:
+    held: list[Route] = []
+    page.route(re.compile("plotly"), lambda route: held.append(route))
+    with page.expect_request(re.compile("plotly")):
+        page.goto(f"{serve(world, None)}/trends", wait_until="domcontentloaded")
+    button = page.get_by_label("Decisions by day as PNG")
+    button.click()
+    expect(button).to_have_attribute("aria-busy", "true")
+    with page.expect_download() as download:
+        for route in held:
+            route.continue_()
+    assert download.value.path().read_bytes().startswith(b"\x89PNG")
+    expect(button).not_to_have_attribute("aria-busy", "true")
 
 
 @pytest.mark.browser
