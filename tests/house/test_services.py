@@ -21,7 +21,7 @@ def programs(tmp_path: Path) -> Path:
         assert found
         (folder / name).symlink_to(found)
     pretend(folder, "id", "echo 1000")
-    made = " ".join(f"{folder}/{name}" for name in ("chromium", "initdb", "mvn"))
+    made = " ".join(f"{folder}/{name}" for name in ("chromium", "initdb", "mvn", "promtool"))
     java = """#!/bin/sh\necho 'openjdk version \\"17.0.15\\"' >&2\n"""
     pretend(
         folder,
@@ -50,7 +50,7 @@ def run(programs: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-ALL = "chromium postgresql default-jre-headless maven"
+ALL = "chromium postgresql default-jre-headless maven prometheus"
 
 
 def test_root_on_debian_gets_everything_installed(programs: Path, tmp_path: Path) -> None:
@@ -66,6 +66,7 @@ def test_only_what_is_missing_is_installed(programs: Path, tmp_path: Path) -> No
     pretend(programs, "id", "echo 0")
     pretend(programs, "chromium", "")
     pretend(programs, "mvn", "")
+    pretend(programs, "promtool", "")
     pretend(programs, "java", """echo 'openjdk version "11.0.2"' >&2""")
     assert run(programs).returncode == 0
     assert (tmp_path / "installed").read_text().splitlines()[-1].endswith(" postgresql default-jre-headless")
@@ -85,7 +86,7 @@ def test_ci_does_not_go_on_without(programs: Path) -> None:
 
 
 def test_nothing_is_said_where_everything_is_there(programs: Path) -> None:
-    for name in ("google-chrome", "mvn"):
+    for name in ("google-chrome", "mvn", "promtool"):
         pretend(programs, name, "")
     server = programs / "postgresql" / "15" / "bin"
     server.mkdir(parents=True)
