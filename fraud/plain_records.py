@@ -21,7 +21,7 @@ from fraud.intrinsics import borrow, copy_bytes, lowest_bit, word_at
 from fraud.token_memory import FOUND, FOUND_WORDS, TOKEN_BYTES, find_token, found_in, place_of
 from fraud.transaction import LONGEST_RECORD, SCHEMA_VERSION
 
-__all__ = ["CAREFUL", "IDENTIFIERS", "KIND", "MORE", "PLAIN", "SPANS", "SPAN_WIDTH", "STOP", "UNSURE", "WORK_WORDS",
+__all__ = ["CAREFUL", "IDENTIFIERS", "KIND", "MORE", "PLAIN", "SPANS", "SPAN_WORDS", "STOP", "UNSURE", "WORK_WORDS",
            "read_records", "spans_in", "write_records"]  # fmt: skip
 
 FIELDS = (
@@ -57,8 +57,10 @@ CAREFUL, PLAIN, UNSURE = 0, 1, 2
 KIND, BEGIN, END, STOP, LACKS_CURRENCY, HELD, SPANS = range(7)
 SPAN_WIDTH = SPANS + 3 * IDENTIFIERS
 """What is noted of a record: what it is, where its braces are, where it ends once it is written again, whether it names
-no currency, how many identifiers it has, and start, size and kind of each in the order in which they come."""
-WORK_WORDS = SPAN_WIDTH + IDENTIFIERS * FOUND_WORDS
+no currency, how many identifiers it has, and start, size and kind of each in the order in which they come. In 32 bits:
+the records of one call are 2 GiB at most."""
+SPAN_WORDS = SPAN_WIDTH // 2
+WORK_WORDS = SPAN_WORDS + IDENTIFIERS * FOUND_WORDS
 """Room that a record needs."""
 
 MORE = IDENTIFIERS * TOKEN_BYTES + 32
@@ -81,7 +83,7 @@ DAY = 86_400
 @kernel
 def spans_in(work: Any, n: int) -> Any:
     """What is noted of ``n`` records [n, SPAN_WIDTH], at the beginning of ``work`` [n · WORK_WORDS]."""
-    return work[: n * SPAN_WIDTH].view(np.int64).reshape(n, SPAN_WIDTH)
+    return work[: n * SPAN_WORDS].view(np.int32).reshape(n, SPAN_WIDTH)
 
 
 @kernel
@@ -99,7 +101,7 @@ def read_records(
     text, sizes, table, work, out = borrow(text), borrow(sizes), borrow(table), borrow(work), borrow(out)
     n = len(sizes)
     spans = spans_in(work, n)
-    names, places, tokens = found_in(work[n * SPAN_WIDTH :], IDENTIFIERS * n)
+    names, places, tokens = found_in(work[n * SPAN_WORDS :], IDENTIFIERS * n)
     owner = np.zeros((MOST_OTHERS, 2), dtype=np.int64)
     others = borrow(owner)
     begin = unsure = missing = 0
@@ -115,11 +117,14 @@ def read_records(
             j, at = IDENTIFIERS * i + k, SPANS + 3 * k
             places[j] = FOUND
             if kind != CAREFUL and k < spans[i, HELD]:
-                places[j] = place_of(text, spans[i, at], spans[i, at + 1], spans[i, at + 2], table, names, j)
-    for j in range(IDENTIFIERS * n):
-        if places[j] >= 0:
-            places[j] = find_token(table, names, j, places[j], tokens)
-        missing += places[j] != FOUND
+                places[j] = place_of(text, spans[i, at], spans[i, at + 1], spans[i, at + 2], table)
+    for i in range(n):
+        for k in range(IDENTIFIERS):
+            j, at = IDENTIFIERS * i + k, SPANS + 3 * k
+            if places[j] >= 0:
+                start, size, kind = spans[i, at], spans[i, at + 1], spans[i, at + 2]
+                places[j] = find_token(table, text, start, size, kind, places[j], names, tokens, j)
+            missing += places[j] != FOUND
     owner[0, 0] = 0  # named last, and so alive until here
     held_up = unsure > 0 or missing > 0
     return unsure, missing, -1 if held_up else write_records(text, currency, work, n, out)
@@ -427,7 +432,7 @@ def write_records(text: Any, currency: int, work: Any, n: int, out: Any) -> int:
     """
     text, work, out = borrow(text), borrow(work), borrow(out)
     spans = spans_in(work, n)
-    _, _, tokens = found_in(work[n * SPAN_WIDTH :], IDENTIFIERS * n)
+    _, _, tokens = found_in(work[n * SPAN_WORDS :], IDENTIFIERS * n)
     at = 0
     for i in range(n):
         if spans[i, KIND] == PLAIN:

@@ -15,7 +15,7 @@ from fraud.plain_records import (
     KIND,
     MORE,
     PLAIN,
-    SPAN_WIDTH,
+    SPAN_WORDS,
     SPANS,
     STOP,
     UNSURE,
@@ -70,7 +70,7 @@ def rewrite(lines: Sequence[bytes], memory: TokenMemory, currency: str, bounds: 
         start, size, kind = spans_in(work, n)[row, SPANS + 3 * which : SPANS + 3 * which + 3].tolist()
         return kind, content[start : start + size].decode()
 
-    memory.look_up(find, work[n * SPAN_WIDTH :], identifier)
+    memory.look_up(find, work[n * SPAN_WORDS :], identifier)
     if length < 0:
         length = write_records(text, code, work, n, out)
     return Rewritten(out.data[:length], work, n)
@@ -86,7 +86,7 @@ def _judge(lines: Sequence[bytes], work: Words) -> int:
     """Settle what the unsure records are; returns how many tokens are then no longer asked for."""
     dropped = 0
     spans = spans_in(work, len(lines))
-    _, places, _ = found_in(work[spans.size :], IDENTIFIERS * len(lines))
+    _, places, _ = found_in(work[SPAN_WORDS * len(lines) :], IDENTIFIERS * len(lines))
     for row in np.flatnonzero(spans[:, KIND] == UNSURE).tolist():
         if _is_printable(lines[row]):
             spans[row, KIND] = PLAIN

@@ -71,21 +71,34 @@ def find_tokens(text: Any, sizes: Any, stops: Any, table: Any, work: Any) -> int
     for i in range(len(sizes)):
         while i >= stops[kind]:
             kind += 1
-        places[i] = place_of(text, at, sizes[i], kind, table, names, i)
+        places[i] = place_of(text, at, sizes[i], kind, table)
         at += sizes[i]
+    at = kind = 0
     for i in range(len(sizes)):
+        while i >= stops[kind]:
+            kind += 1
         if places[i] != TOO_LONG:
-            places[i] = find_token(table, names, i, places[i], tokens)
+            places[i] = find_token(table, text, at, sizes[i], kind, places[i], names, tokens, i)
         missing += places[i] != FOUND
+        at += sizes[i]
     return missing
 
 
 @kernel
-def place_of(text: Any, start: int, size: int, kind: int, table: Any, names: Any, i: int) -> Any:
-    """The row where the search for an identifier begins, being fetched by now, or ``TOO_LONG``; fills ``names[i]``."""
+def place_of(text: Any, start: int, size: int, kind: int, table: Any) -> Any:
+    """The row where the search for an identifier begins, being fetched by now, or ``TOO_LONG``.
+
+    By a hash of kind, length and text (splitmix64 finaliser, Steele et al. 2014).
+    """
     if size > LONGEST_REMEMBERED:
         return TOO_LONG
-    place = read_name(text, start, size, kind, names, i) & (len(table) - 1)
+    x = first_word(size, kind)
+    for w in range((size + 7) // 8):
+        x ^= name_word(text, start, size, w)
+        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        x ^= x >> np.uint64(31)
+    place = np.int64(x >> np.uint64(1)) & (len(table) - 1)
     prefetch(table, place * ROW_WORDS, 0)
     if size > IN_FIRST_LINE:
         prefetch(table, place * ROW_WORDS, CACHE_LINE)
@@ -93,39 +106,44 @@ def place_of(text: Any, start: int, size: int, kind: int, table: Any, names: Any
 
 
 @kernel
-def read_name(text: Any, start: int, size: int, kind: int, names: Any, i: int) -> Any:
-    """Lay out one identifier in ``names[i]`` and return its hash (splitmix64 finaliser, Steele et al. 2014)."""
-    x = names[i, 0] = np.uint64(256 * (kind + 1) + size)
-    for w in range((size + 7) // 8):
-        word = word_at(text, start + 8 * w)
-        if size < 8 * w + 8:
-            word &= (np.uint64(1) << np.uint64(8 * (size - 8 * w))) - np.uint64(1)
-        names[i, 1 + w] = word
-        x ^= word
-        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        x ^= x >> np.uint64(31)
-    return np.int64(x >> np.uint64(1))
+def first_word(size: int, kind: int) -> Any:
+    """What a row begins with: kind and length of its identifier."""
+    return np.uint64(256 * (kind + 1) + size)
 
 
 @kernel
-def find_token(table: Any, names: Any, i: int, place: int, tokens: Any) -> int:
-    """``FOUND`` and the token written into ``tokens[i]``, or the row that ``names[i]`` may take."""
-    words = (np.int64(names[i, 0] & np.uint64(255)) + 7) // 8
+def name_word(text: Any, start: int, size: int, w: int) -> Any:
+    """The w-th eight bytes of an identifier, those behind its end zero."""
+    word = word_at(text, start + 8 * w)
+    if size < 8 * w + 8:
+        word &= (np.uint64(1) << np.uint64(8 * (size - 8 * w))) - np.uint64(1)
+    return word
+
+
+@kernel
+def find_token(
+    table: Any, text: Any, start: int, size: int, kind: int, place: int, names: Any, tokens: Any, i: int
+) -> int:
+    """``FOUND`` and the token written into ``tokens[i]``, or the row that it may take, laid out in ``names[i]``."""
+    head, words, room = first_word(size, kind), (size + 7) // 8, place
     for step in range(REACH):
         row = (place + step) & (len(table) - 1)
         if table[row, 0] == 0:
-            return row
-        if table[row, 0] != names[i, 0]:
+            room = row
+            break
+        if table[row, 0] != head:
             continue
         w = 0
-        while w < words and table[row, 1 + TOKEN_WORDS + w] == names[i, 1 + w]:
+        while w < words and table[row, 1 + TOKEN_WORDS + w] == name_word(text, start, size, w):
             w += 1
         if w == words:
             for t in range(TOKEN_WORDS):
                 tokens[i, t] = table[row, 1 + t]
             return FOUND
-    return place
+    names[i, 0] = head
+    for w in range(words):
+        names[i, 1 + w] = name_word(text, start, size, w)
+    return room
 
 
 @kernel
@@ -143,7 +161,7 @@ class Found(NamedTuple):
     """What is found of n identifiers."""
 
     names: NDArray[np.uint64]
-    """[n, 12] as rows of the table hold them"""
+    """[n, 12] those not found, as rows of the table hold them"""
     places: NDArray[np.int64]
     """[n] ``FOUND``, ``TOO_LONG``, or the row that the identifier may take"""
     tokens: NDArray[np.uint64]
