@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from data.timeline import NEVER_MICROSECONDS
 from data.truth import DEFAULT_LABEL_DELAY_DAYS, check_truth
 from fraud.errors import InputError, RecordError, RingfenceError
 from fraud.fields import CANONICAL_COLUMNS, COLUMNS, quote
+from fraud.instant import MICROSECOND, to_micros
 from fraud.progress import stage
 from fraud.settings import Settings
 from fraud.transaction import (
@@ -44,8 +45,6 @@ Columns = Mapping[str, pa.Array]
 """Canonical column name to values of any readable type, one a row; columns may be left out."""
 
 _LONGEST_DELAY_DAYS = 36_500.0
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _TEXT_COLUMNS = tuple(
     column.name for column in COLUMNS if column.kind == "text" and column.name != "currency"
 )
@@ -119,7 +118,7 @@ class _Admission:
         self._options = options
         self._letters = letters
         self._latest = options.latest or latest_time()
-        self._delay = timedelta(days=options.label_delay_days) // _MICROSECOND
+        self._delay = timedelta(days=options.label_delay_days) // MICROSECOND
         self._rows: list[NDArray[np.int64]] = []
         self._parts: dict[str, list[NDArray[Any]]] = {name: [] for name in CANONICAL_COLUMNS}
         self._shared: dict[str, str] = {}
@@ -197,8 +196,8 @@ class _Admission:
         return bad
 
     def _are_absurd(self, event_time: NDArray[np.int64]) -> NDArray[np.bool_]:
-        earliest = (EARLIEST_TIME - _EPOCH) // _MICROSECOND
-        latest = (self._latest - _EPOCH) // _MICROSECOND
+        earliest = to_micros(EARLIEST_TIME)
+        latest = to_micros(self._latest)
         absurd: NDArray[np.bool_] = (event_time < earliest) | (event_time > latest)
         return absurd
 

@@ -7,7 +7,6 @@ values and a mask of the rows whose value cannot be read.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from fraud.errors import RecordError
 from fraud.fields import LONGEST_TEXT, read_number, read_text, read_time
+from fraud.instant import to_micros
 
 __all__ = ["MISSING_TIME", "as_text", "flags", "numbers", "texts", "times", "value_at"]
 
@@ -35,9 +35,6 @@ _PLAIN_TIME = _INSTANT + "$"
 _ZONED_TIME = _INSTANT + r"(?:Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])$"
 
 _FINER_THAN_MICROSECONDS = r"^(.{19}\.[0-9]{6})[0-9]{1,3}"
-
-_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00Z")
-_MICROSECOND = timedelta(microseconds=1)
 
 
 def as_text(array: pa.Array) -> pa.Array | None:
@@ -165,7 +162,7 @@ def _one_by_one(field: str, array: pa.Array, read: Reader) -> tuple[NDArray[np.o
 
 def _one_time_by_one(field: str, array: pa.Array) -> tuple[NDArray[np.int64], Bad]:
     values, bad = _one_by_one(field, array, read_time)
-    found = [MISSING_TIME if value is None else (value - _EPOCH) // _MICROSECOND for value in values]
+    found = [MISSING_TIME if value is None else to_micros(value) for value in values]
     return np.array(found, np.int64), bad
 
 

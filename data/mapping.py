@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
@@ -25,12 +25,12 @@ from data.delimited import DelimitedFile
 from data.source_block import SourceBlock, check_columns
 from fraud.errors import InputError, RecordError
 from fraud.fields import CANONICAL_COLUMNS, COLUMNS, PERSONAL_COLUMNS, read_text
+from fraud.instant import EPOCH
 from fraud.transaction import read_currency
 
 __all__ = ["Mapping", "load", "read_mapping"]
 
 _KIND = {column.name: column.kind for column in COLUMNS}
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_MICROSECONDS = {"s": 1e6, "ms": 1e3, "us": 1.0, "ns": 1e-3}
 _LARGEST_MAPPING = 65_536
 
@@ -65,7 +65,7 @@ class TimeSection(_Section):
     def _is_layout(cls, layout: str | None) -> str | None:
         if layout is not None:
             try:
-                datetime.strptime(_EPOCH.strftime(layout), layout)
+                datetime.strptime(EPOCH.strftime(layout), layout)
             except ValueError:
                 raise ValueError("is no strptime layout, such as %d.%m.%Y %H:%M") from None
             if not any(code in layout for code in ("%d", "%j", "%x", "%c")):
@@ -220,7 +220,7 @@ def _amount(rows: SourceBlock, name: str, section: AmountSection) -> pa.Array:
 
 def _time(rows: SourceBlock, name: str, section: TimeSection) -> pa.Array:
     if section.epoch is not None:
-        return rows.steps(name, start=_EPOCH, unit=_EPOCH_MICROSECONDS[section.epoch])
+        return rows.steps(name, start=EPOCH, unit=_EPOCH_MICROSECONDS[section.epoch])
     if section.format is not None:
         zone: tzinfo = ZoneInfo(section.timezone)
         return rows.written_time(name, section.format, zone)

@@ -7,7 +7,7 @@ to the dead letters with that; the other rows go on.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,7 @@ from data.blocks import Block, TableFile
 from data.column_values import as_text, numbers, texts, value_at
 from fraud.errors import InputError, RecordError
 from fraud.fields import mask
+from fraud.instant import to_micros
 
 __all__ = ["DAY", "HOUR", "SourceBlock", "check_columns"]
 
@@ -28,8 +29,6 @@ HOUR = 3_600_000_000.0
 
 DAY = 24 * HOUR
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _CALENDAR_MICROSECONDS = 2.0**57
 """Beyond it (the year 6536) a number of microseconds is no time that anyone means."""
 _SHOWN = 40
@@ -102,7 +101,7 @@ class SourceBlock:
         absurd = ~missing & ~(np.abs(offsets) < _CALENDAR_MICROSECONDS)
         self.refuse(absurd, name, "lies outside the calendar; check the unit")
         unknown = missing | absurd
-        whole = np.rint(np.where(unknown, 0.0, offsets)).astype(np.int64) + (start - _EPOCH) // _MICROSECOND
+        whole = np.rint(np.where(unknown, 0.0, offsets)).astype(np.int64) + to_micros(start)
         return pa.array(whole, pa.timestamp("us", "UTC"), mask=unknown)
 
     def written_time(self, name: str, layout: str, zone: tzinfo = UTC) -> pa.Array:

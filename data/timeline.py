@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 
 from data.truth import NEVER
 from fraud.errors import InputError
+from fraud.instant import to_micros
 
 __all__ = ["LABEL", "NEVER_MICROSECONDS", "TRANSACTION", "Chunk", "Timeline", "known_at", "microseconds"]
 
 TRANSACTION = 0
 LABEL = 1
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-NEVER_MICROSECONDS = (NEVER - _EPOCH) // timedelta(microseconds=1)
+NEVER_MICROSECONDS = to_micros(NEVER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,4 +115,4 @@ def microseconds(times: pd.Series[pd.Timestamp]) -> NDArray[np.int64]:
 def _to_microseconds(time: datetime) -> int:
     if time.tzinfo is None:
         raise InputError(f"time: {time.isoformat()} has no zone; give one, such as UTC")
-    return (time - _EPOCH) // timedelta(microseconds=1)
+    return to_micros(time)

@@ -1,13 +1,21 @@
-"""Times given on the command line: ISO-8601, UTC where no zone is named."""
+"""Instants: read from the command line, and counted in whole microseconds since 1970-01-01 UTC."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from fraud.errors import InputError
 from fraud.fields import read_time
 
-__all__ = ["parse_instant"]
+__all__ = ["EPOCH", "MICROSECOND", "parse_instant", "to_micros"]
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+def to_micros(moment: datetime) -> int:
+    """Microseconds since 1970-01-01 UTC; raises TypeError for a datetime without a time zone."""
+    return (moment - EPOCH) // MICROSECOND
 
 
 def parse_instant(text: str | datetime) -> datetime:

@@ -10,7 +10,7 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-__all__ = ["borrow", "prefetch"]
+__all__ = ["borrow", "copy_bytes", "lowest_bit", "prefetch", "word_at"]
 
 
 def _prefetch(_context: Any, array: Any, index: Any, offset: Any) -> Any:
@@ -46,3 +46,45 @@ borrow: Any = intrinsic(_borrow)
 """``borrow(array)``: the same array without an owner. Numba counts references to the owner of every view that is
 handed to another function, atomically, at some 5 ns each; views of a borrowed array cost nothing. Whoever borrows keeps
 the owner alive: arguments live as long as the call, an array made in the kernel until it is last named."""
+
+
+def _word_at(_context: Any, array: Any, offset: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        holder = context.make_array(signature.args[0])(context, builder, arguments[0])
+        place = builder.gep(builder.bitcast(holder.data, cgutils.voidptr_t), [arguments[1]])
+        return builder.load(builder.bitcast(place, ir.IntType(64).as_pointer()), align=1)
+
+    return types.uint64(array, types.intp), generate
+
+
+word_at: Any = intrinsic(_word_at)
+"""``word_at(array, offset)``: the eight bytes from a byte of a contiguous array on, the first of them lowest. Nothing
+checks that they are all in the array."""
+
+
+def _lowest_bit(_context: Any, word: Any) -> Any:
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.uint64), generate
+
+
+lowest_bit: Any = intrinsic(_lowest_bit)
+"""``lowest_bit(word)``: number of the lowest bit that is set in a word that is not zero."""
+
+
+def _copy_bytes(_context: Any, target: Any, at: Any, source: Any, start: Any, size: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        places: list[Any] = []
+        for k in (0, 2):
+            holder = context.make_array(signature.args[k])(context, builder, arguments[k])
+            places.append(builder.gep(builder.bitcast(holder.data, cgutils.voidptr_t), [arguments[k + 1]]))
+        cgutils.raw_memcpy(builder, places[0], places[1], arguments[4], 1)  # type: ignore[no-untyped-call]
+        return context.get_dummy_value()
+
+    return types.void(target, types.intp, source, types.intp, types.intp), generate
+
+
+copy_bytes: Any = intrinsic(_copy_bytes)
+"""``copy_bytes(target, at, source, start, size)``: so many bytes from one contiguous array to another, which must not
+overlap; both places are bytes from the beginning. Nothing checks that they are in the arrays."""

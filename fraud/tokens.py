@@ -42,7 +42,7 @@ class Tokeniser:
         # The two halves of HMAC, with the key taken in once: copies of them cost a quarter of a whole HMAC.
         self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in padded))
         self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in padded))
-        self._memory = TokenMemory(lambda kind, value: self.token(_BATCH_KINDS[kind], value))
+        self.memory = TokenMemory(lambda kind, value: self.token(_BATCH_KINDS[kind], value))
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Tokeniser:
@@ -70,7 +70,7 @@ class Tokeniser:
         self, accounts: list[str], devices: list[str], ips: list[str]
     ) -> tuple[list[str], list[str], list[str]]:
         """Tokens of the identifiers of a micro-batch, remembered from batch to batch: the quickest way to many."""
-        found = self._memory.tokens(accounts, devices, ips)
+        found = self.memory.tokens(accounts, devices, ips)
         first, second = len(accounts), len(accounts) + len(devices)
         return found[:first], found[first:second], found[second:]
 

@@ -10,7 +10,7 @@ import struct
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from itertools import compress
 from math import nan
 from typing import Any, Self, cast
@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fraud.instant import EPOCH, MICROSECOND, to_micros
 from fraud.transaction import Transaction
 from graph.layout import EVENT
 
@@ -46,8 +47,6 @@ CHANNELS: tuple[str, ...] = (
     "cheque",
 )
 OTHER_CHANNELS = 24
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
 REMEMBERED = 4096
 """Channels and categories whose numbers are kept, at most; a sender may make up any number of them."""
 
@@ -243,7 +242,7 @@ def from_transactions(transactions: Sequence[Transaction]) -> Events:
     packed = bytearray()
     for one in transactions:
         latitude, longitude = one.latitude, one.longitude
-        time = (one.event_time - EPOCH) // MICROSECOND
+        time = (one.event_time - EPOCH) // MICROSECOND  # as to_micros, without a call
         packed += _PACK(
             TRANSACTION,
             -1,
@@ -272,5 +271,5 @@ def from_labels(
     events = from_transactions(transactions)
     events.rows["kind"] = LABEL
     events.rows["is_fraud"] = is_fraud
-    events.rows["time"] = [(moment - EPOCH) // MICROSECOND for moment in known_at]
+    events.rows["time"] = [to_micros(moment) for moment in known_at]
     return events

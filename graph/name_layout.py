@@ -16,6 +16,9 @@ NAME_BYTES = 8 * WORDS
 LONGEST = NAME_BYTES - 2
 """Bytes of a name kept as it is; a longer one keeps its first half, and a digest of all of it for the other."""
 
+PADDING = bytes(8)
+"""In memory behind the last name: kernels read words, beyond its end too."""
+
 LENGTH_BITS = 31
 """Of a packed name's last byte, those that tell its length."""
 
@@ -25,9 +28,13 @@ def pack_names(names: list[str]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     text = "".join(names)
     sizes = list(map(len, names))
     if text.isascii() and max(sizes, default=0) <= LONGEST:
-        return _bytes(bytearray(text, "ascii")), _bytes(bytearray(sizes))
+        return _padded(text.encode("ascii")), _bytes(bytearray(sizes))
     kept = [_shorten(name) for name in names]
-    return _bytes(bytearray(b"".join(kept))), _bytes(bytearray(map(len, kept)))
+    return _padded(b"".join(kept)), _bytes(bytearray(map(len, kept)))
+
+
+def _padded(content: bytes) -> NDArray[np.uint8]:
+    return np.frombuffer(bytearray(content + PADDING), dtype=np.uint8)[: len(content)]
 
 
 def _bytes(content: bytearray) -> NDArray[np.uint8]:

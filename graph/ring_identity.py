@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
+from fraud.instant import EPOCH
 from fraud.ring import RingEvent, RingStep
 from graph.communities import Community
 from graph.ring_state import Member, RingState
@@ -19,7 +20,6 @@ from graph.suspicious_graph import SuspiciousGraph
 
 __all__ = ["Identities", "moment", "note"]
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LEAST_PART = 2
 """Accounts of an old ring in a new one from which this one is a part that split off."""
 MOST_NAMED = 20

@@ -86,14 +86,6 @@ def newest(parties: Any, census: Any, party: int, side: int) -> int:
 
 
 @kernel
-def previous(transfers: Any, census: Any, serial: int, side: int) -> int:
-    """Serial of the transfer before this one on the same side of the same account; −1 for none."""
-    place = serial & (census[RING] - 1)
-    back = np.int64(transfers[place].back_out if side == 0 else transfers[place].back_in)
-    return serial - back if back > 0 and serial - back >= census[TAIL] else -1
-
-
-@kernel
 def party_of_node(nodes: Any, parties: Any, free: Any, census: Any, names: Any, number: int) -> int:
     """The party that a node is a side of, made where it has none; −1 where there is no more room."""
     party = known_party(nodes, parties, number)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from fraud.compiled import kernel
-from fraud.intrinsics import borrow, prefetch
+from fraud.intrinsics import borrow, prefetch, word_at
 from graph.layout import ACCOUNT, DAY, DEVICE, IP, MERCHANT, PAYEE
 from graph.name_layout import WORDS
 
@@ -29,11 +29,12 @@ CRC_TABLE = np.array([zlib.crc32(bytes([byte]), ONES) ^ ONES for byte in range(2
 
 @kernel
 def read_name(text: Any, start: int, length: int, kind: int, name: Any) -> None:
-    """Pack ``length`` ≤ 31 bytes of ``text`` with the kind into ``name`` [4]."""
+    """Pack ``length`` ≤ 31 bytes of ``text``, which ``pack_names`` has padded, with the kind into ``name`` [4]."""
     for w in range(WORDS):
-        word = np.uint64(0)
-        for b in range(min(max(length - 8 * w, 0), 8)):
-            word |= np.uint64(text[start + 8 * w + b]) << np.uint64(8 * b)
+        left = length - 8 * w
+        word = word_at(text, start + 8 * w) if left > 0 else np.uint64(0)
+        if 0 < left < 8:
+            word &= (np.uint64(1) << np.uint64(8 * left)) - np.uint64(1)
         name[w] = word
     name[3] |= (np.uint64(kind) << KIND_SHIFT) | (np.uint64(length) << LENGTH_SHIFT)
 

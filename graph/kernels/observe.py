@@ -260,10 +260,10 @@ def _gather(
         if event.ends[role] >= 0:
             window = features[TABULAR_WIDTH + role * ROLE_WIDTH :]
             write_state(nodes[event.ends[role]], event.time, window, messages[role])
-            for d in range(STATE_WIDTH, MESSAGE_WIDTH):
+            for d in range(np.uint64(STATE_WIDTH), np.uint64(MESSAGE_WIDTH)):
                 messages[role, d] = messages[0, d]
         else:
-            for d in range(MESSAGE_WIDTH):
+            for d in range(np.uint64(MESSAGE_WIDTH)):
                 messages[role, d] = 0
 
 

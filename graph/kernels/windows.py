@@ -12,6 +12,8 @@ from graph.layout import BUCKET_WIDTH, BUCKETS, HALF_LIVES, OFFSET
 
 LN2 = math.log(2.0)
 WIDTH_1H, WIDTH_1D, WIDTH_7D, WIDTH_30D = BUCKET_WIDTH.tolist()
+SIZE_1H, SIZE_1D, SIZE_7D, SIZE_30D = BUCKETS.tolist()
+OFFSET_1H, OFFSET_1D, OFFSET_7D, OFFSET_30D = OFFSET.tolist()
 
 LINEAR_COUNT = np.array([32.0 * math.log(32.0 / max(zeros, 0.5)) for zeros in range(33)], dtype=np.float32)
 """Linear counting (Whang et al. 1990): distinct values by the number of zero bits of a 32-bit map."""
@@ -40,6 +42,18 @@ def bucket_of(time: int, tier: int) -> int:
 
 
 @kernel
+def place_of(bucket: int, tier: int) -> int:
+    """Where a bucket lies among those of its window; here too constants save divisions."""
+    if tier == 0:
+        return OFFSET_1H + bucket % SIZE_1H
+    if tier == 1:
+        return OFFSET_1D + bucket % SIZE_1D
+    if tier == 2:
+        return OFFSET_7D + bucket % SIZE_7D
+    return OFFSET_30D + bucket % SIZE_30D
+
+
+@kernel
 def buckets_at(time: int, now: Any) -> None:
     """Number of the bucket that holds ``time``, for each window, into ``now`` [4]."""
     for tier in range(4):
@@ -59,14 +73,14 @@ def window_add(node: Any, now: Any, amount: float, other_hash: int) -> None:
         epoch = bucket_of(node.last_seen, tier)
         if bucket > epoch:
             for fresh in range(max(epoch + 1, bucket - size + 1), bucket + 1):
-                at = OFFSET[tier] + fresh % size
+                at = place_of(fresh, tier)
                 node.bucket_count[at] = 0
                 node.bucket_sum[at] = 0.0
                 node.bucket_max[at] = 0.0
                 node.bucket_bits[at] = 0
         elif bucket <= epoch - size:
             continue
-        at = OFFSET[tier] + bucket % size
+        at = place_of(bucket, tier)
         node.bucket_count[at] += 1
         node.bucket_sum[at] += np.float32(amount)
         node.bucket_max[at] = max(node.bucket_max[at], np.float32(amount))
@@ -83,7 +97,7 @@ def window_write(node: Any, tier: int, now: int, out: Any, j: int) -> int:
     epoch = bucket_of(node.last_seen, tier)
     first = max(now, epoch) - size + 1
     start, end = OFFSET[tier], OFFSET[tier] + size
-    at = start + first % size
+    at = place_of(first, tier)
     count = np.int64(0)
     total = np.float32(0.0)
     largest = np.float32(0.0)

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from fraud.door import admit
 from fraud.errors import RecordError
+from fraud.instant import to_micros
+from fraud.rewriting import rewrite
 from fraud.tokens import Tokeniser
-from fraud.transaction import LONGEST_RECORD, SCHEMA_VERSION, Transaction, parse
+from fraud.transaction import EARLIEST_TIME, LONGEST_RECORD, SCHEMA_VERSION, Transaction, parse
 from tests.fraud.records import GOOD, LATEST, records
 
 TOKENISER = Tokeniser(b"0123456789abcdef0123456789abcdef")
@@ -192,3 +194,55 @@ def test_a_currency_that_is_named_stays_and_one_that_is_not_is_the_door_s(
         assert isinstance(named, Transaction)
         assert isinstance(unnamed, Transaction)
         assert (named.currency, unnamed.currency) == ("USD", "INR")
+
+
+def plain_rows(lines: list[bytes]) -> list[int]:
+    """The records that need no second look."""
+    bounds = (to_micros(EARLIEST_TIME), to_micros(LATEST))
+    return [*rewrite(lines, TOKENISER.memory, "USD", bounds).ends()]
+
+
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": "), (" , ", " : ")])
+def test_usual_records_need_no_second_look(separators: tuple[str, str]) -> None:
+    usual: list[dict[str, object]] = [
+        {},
+        {"event_time": "2026-03-01T12:00:00.123456Z", "counterparty_id": "c1", "merchant_id": None},
+        {"event_time": "2026-03-01 12:00:00.5+00:00", "amount": 7, "longitude": -0.5, "latitude": 0},
+        {"schema_version": 1, "note": "a b", "retry": False, "load": 0.25, "of": None, "": 3},
+        {"merchant_id": "Café न", "account_id": "अ", "channel": "a b"},
+        {"account_id": "x" * 88, "device_id": "x" * 89, "ip": "x" * 128},
+    ]
+    lines = [as_json([*(GOOD | one).items()], separators) for one in usual]
+    lines += [as_json([*reversed(GOOD.items())], separators), lines[0] + b"\r\n"]
+    assert plain_rows(lines) == [*range(len(lines))]
+    for line in lines:
+        assert isinstance(assert_agrees(line), Transaction)
+
+
+whole = as_json([*GOOD.items()])
+pieces = st.one_of(
+    records.map(lambda record: as_json([*(GOOD | record).items()])),
+    st.integers(0, len(whole)).map(lambda cut: whole[:cut]),
+    st.integers(0, len(whole)).map(lambda cut: whole[cut:]),
+    st.integers(0, 99).map(lambda n: as_json([*(GOOD | {"account_id": f"n{n}", "ip": f"é{n}"}).items()])),
+    st.sampled_from(
+        [b"", b"\n", b"{", b"}", b'"', b"{}", b",", whole + whole, whole + b"\n" + whole, whole[:-1] + b",}"]
+    ),
+)
+
+
+@given(st.lists(pieces, max_size=8))
+@example([whole[:-1], b"}", whole])
+@example([whole[:40], whole[40:], whole])
+@example([whole, as_json([*(GOOD | {"amount": -1}).items()]), whole])
+@example([whole, as_json([*(GOOD | {"event_time": "2026-02-30T12:00:00Z"}).items()])])
+def test_a_record_is_judged_alike_in_any_company(lines: list[bytes]) -> None:
+    assert at_the_door(lines) == [by_the_reference(line) for line in lines]
+
+
+@pytest.mark.parametrize("default", ["", "usd", "US", "€€€", "EURO"])
+def test_a_currency_that_is_none_never_stands_in(default: str) -> None:
+    named = as_json([*GOOD.items()])
+    unnamed = as_json([(name, value) for name, value in GOOD.items() if name != "currency"])
+    assert isinstance(assert_agrees(named, default), Transaction)
+    assert isinstance(assert_agrees(unnamed, default), str)

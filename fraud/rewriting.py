@@ -1,0 +1,105 @@
+"""Raw records in, plain ones out with tokens for identifiers: the walk of ``fraud.plain_records`` over a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fraud.plain_records import (
+    CAREFUL,
+    IDENTIFIERS,
+    KIND,
+    MORE,
+    PLAIN,
+    SPAN_WORDS,
+    SPANS,
+    STOP,
+    UNSURE,
+    WORK_WORDS,
+    read_records,
+    spans_in,
+    write_records,
+)
+from fraud.token_memory import FOUND, TEXT_PADDING, TokenMemory, found_in
+from fraud.transaction import is_currency
+
+__all__ = ["Rewritten", "rewrite"]
+
+Words = NDArray[np.uint64]
+
+
+class Rewritten(NamedTuple):
+    """The plain ones of n records as lines of JSON, each with tokens for its identifiers and with its currency."""
+
+    text: memoryview
+    work: Words
+    n: int
+
+    def ends(self) -> dict[int, int]:
+        """Where the line of each plain record ends, by the number of the record, in order."""
+        spans = spans_in(self.work, self.n)
+        rows = np.flatnonzero(spans[:, KIND] == PLAIN)
+        return dict(zip(rows.tolist(), spans[rows, STOP].tolist(), strict=True))
+
+
+def rewrite(lines: Sequence[bytes], memory: TokenMemory, currency: str, bounds: tuple[int, int]) -> Rewritten:
+    """Walk over JSON records and write the plain ones again.
+
+    ``currency`` stands in where a record names none; ``bounds``: earliest and latest event time of a plain record, µs
+    since 1970 UTC.
+    """
+    n = len(lines)
+    content = b"".join([*lines, TEXT_PADDING])
+    text = np.frombuffer(content, dtype=np.uint8)
+    sizes = np.fromiter(map(len, lines), np.int64, n)
+    work = np.empty(WORK_WORDS * n, dtype=np.uint64)
+    out = np.empty(len(content) + MORE * n, dtype=np.uint8)
+    code, length = _packed(currency), 0
+
+    def find(table: Words) -> int:
+        nonlocal length
+        unsure, missing, length = read_records(text, sizes, bounds, code, table, work, out)
+        return missing - _judge(lines, work) if unsure else missing
+
+    def identifier(number: int) -> tuple[int, str]:
+        row, which = divmod(number, IDENTIFIERS)
+        start, size, kind = spans_in(work, n)[row, SPANS + 3 * which : SPANS + 3 * which + 3].tolist()
+        return kind, content[start : start + size].decode()
+
+    memory.look_up(find, work[n * SPAN_WORDS :], identifier)
+    if length < 0:
+        length = write_records(text, code, work, n, out)
+    return Rewritten(out.data[:length], work, n)
+
+
+@lru_cache(maxsize=64)
+def _packed(currency: str) -> int:
+    """The three bytes of a currency in one number, 0 where it is none."""
+    return int.from_bytes(currency.encode(), "little") if is_currency(currency) else 0
+
+
+def _judge(lines: Sequence[bytes], work: Words) -> int:
+    """Settle what the unsure records are; returns how many tokens are then no longer asked for."""
+    dropped = 0
+    spans = spans_in(work, len(lines))
+    _, places, _ = found_in(work[SPAN_WORDS * len(lines) :], IDENTIFIERS * len(lines))
+    for row in np.flatnonzero(spans[:, KIND] == UNSURE).tolist():
+        if _is_printable(lines[row]):
+            spans[row, KIND] = PLAIN
+        else:
+            spans[row, KIND] = CAREFUL
+            own = places[IDENTIFIERS * row : IDENTIFIERS * (row + 1)]
+            dropped += int(np.count_nonzero(own != FOUND))
+            own[:] = FOUND
+    return dropped
+
+
+def _is_printable(line: bytes) -> bool:
+    try:
+        return line.decode().isprintable()
+    except UnicodeDecodeError:
+        return False
