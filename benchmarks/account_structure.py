@@ -37,8 +37,8 @@ def account_structure(
 ) -> NDArray[np.float32]:
     """[accounts, F] columns in the order of ``STRUCTURE_NAMES``; payments given by account numbers.
 
-    Payments to oneself do not count. ``cycles_of_four`` counts closed walks over two pairs of partners, those that
-    turn back included; ``triangles_by_chance`` is triangles per partner of a partner; ``shared_with_one`` is the most
+    Payments to oneself do not count. ``cycles_of_four`` counts closed walks of four payments, those that turn back
+    included; ``triangles_by_chance`` is triangles per partner of a partner; ``shared_with_one`` is the most
     partners shared with a single partner; the ``partners_…`` columns are means over partners.
     """
     size = (accounts, accounts)
