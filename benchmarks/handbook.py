@@ -2,8 +2,10 @@
 
 Our rows learn from what ``OnlineGraph.observe`` said of each payment, labels reaching the graph 7 days late, through
 the product's own ``fit_booster``: once with the book's 7 training days, once with the whole history labelled when the
-test begins (all frauds, and of the genuine payments a share drawn anew by each seed). Features and hyperparameters
-were chosen on the folds of ``VALIDATION_STARTS``, whose tests end before the first training day of a test fold.
+test begins (all frauds, and of the genuine payments a share drawn anew by each seed). Both rank payments by what the
+card's day says so far (``benchmarks.card_days``), since card precision asks for cards; beside them stands each
+payment's own score. Features and hyperparameters were chosen on the folds of ``VALIDATION_STARTS``, whose tests end
+before the first training day of a test fold.
 TX_FRAUD_SCENARIO is truth and never a feature. Run alone: ``python -m benchmarks.handbook``; ``--validation``
 judges our rows on the folds of choice instead, and writes nothing.
 """
@@ -20,6 +22,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 from xgboost import XGBClassifier
 
+from benchmarks.card_days import card_day_risk
 from benchmarks.handbook_protocol import (
     TEST_STARTS,
     VALIDATION_STARTS,
@@ -71,24 +74,43 @@ TRIED: tuple[tuple[str, float, float], ...] = (
     ("the same, 80 rounds", 0.7669, 0.3148),
     ("the same, with the graph as it was finished", 0.7664, 0.3138),
     ("half of the columns for each tree (chosen)", 0.7676, 0.3145),
+    ("that, and the day's chances of the card multiplied up", 0.4092, 0.3145),
+    ("that, and of the day's earlier chances of the card at most .005 each", 0.7657, 0.3155),
+    ("that, and .0003 a day since the last genuine label of the terminal, for each payment", 0.7653, 0.3157),
+    ("that, and .002 for each earlier payment of the card's day", 0.7657, 0.3152),
+    ("that, and .003", 0.7647, 0.3162),
+    ("that, and .004 (chosen)", 0.7636, 0.3162),
+    ("that, and .006", 0.7620, 0.3157),
+    ("that, and .0083, the share of frauds", 0.7603, 0.3160),
 )
 """Average precision and CP@100 with 7 training days on the folds of choice, one seed, in the order of trying."""
+UNSEEN = 0.004
+"""Risk that an earlier payment of its day leaves on a card. On 23 overlapping folds before the test (training starts
+every three days from 2018-05-11, and those of choice) CP@100 was .3148 without, .3155 with .002 and .003, .3160 with
+.004, .3161 with .006 and .0083."""
 BOOK_BOOSTING = "book's XGBoost, rerun"
-"""Has nothing random: one seed is enough."""
+BOOK_FOREST = "book's random forest, rerun"
+BOOK_CHOSEN_FOREST = "book's random forest of depth 20 (chapter 5), rerun"
+ONE_SEED = (BOOK_BOOSTING, BOOK_CHOSEN_FOREST)
+"""The first has nothing random, the second is the book's with its seed."""
+WEEK, HISTORY = "ours, 7 training days", "ours, whole labelled history"
+ALONE = ", each payment by itself"
+"""Said of the ranking by the payments' own scores."""
 GENUINE_SHARE = 0.15
 """Of the genuine payments of the whole history, those that one seed learns from."""
 
 PUBLISHED: dict[str, Figures | tuple[float | None, float | None, float | None]] = {
+    "book, random forest (chapter 5)": (0.870, 0.678, 0.299),
     "book, XGBoost": (0.869, 0.687, 0.303),
     "book, best average precision (chosen on the test)": (None, 0.694, None),
     "book, best CP@100 (balanced bagging)": (None, None, 0.305),
 }
 PUBLISHED_SPLIT: dict[str, Figures] = {
-    "random forest": (0.870, 0.678, 0.299),
-    "XGBoost": (0.862, 0.639, 0.273),
+    BOOK_FOREST: (0.867, 0.658, 0.287),
+    BOOK_BOOSTING: (0.862, 0.639, 0.273),
 }
-"""What issue 2 names for the single split of chapter 3, the first test fold."""
-BARS = {"ours, 7 training days": (0.735, 0.312), "ours, whole labelled history": (0.755, None)}
+"""The book's output of chapter 3 (BaselineModeling.ipynb): a single split, the first test fold."""
+BARS = {WEEK: (0.735, 0.312), HISTORY: (0.755, None)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +131,14 @@ class Run:
 
 def _settings() -> dict[str, object]:
     return {
-        "ours, 7 training days": WEEK_CONFIG.model_dump(),
-        "ours, whole labelled history": CONFIG.model_dump(),
+        WEEK: WEEK_CONFIG.model_dump(),
+        HISTORY: CONFIG.model_dump(),
+        "unseen": UNSEEN,
     }
 
 
-Score = Callable[[Fold, int], NDArray[np.floating]]
+Scores = Callable[[Fold, int], dict[str, NDArray[np.floating]]]
+"""Of a fold and a seed: by row of the table, a score of each test payment."""
 
 
 def main(arguments: list[str]) -> None:
@@ -131,58 +155,68 @@ def main(arguments: list[str]) -> None:
         write_result("handbook", {"runs": [asdict(run) for run in runs], "settings": _settings()})
 
 
-def _run_all(payments: Payments, folds: list[Fold], models: dict[str, Score]) -> list[Run]:
+def _run_all(payments: Payments, folds: list[Fold], models: dict[str, Scores]) -> list[Run]:
     runs = []
-    for name, score in models.items():
-        seeds = SEEDS[:1] if name == BOOK_BOOSTING else SEEDS
+    for name, scores in models.items():
+        seeds = SEEDS[:1] if name in ONE_SEED else SEEDS
         with stage(f"Handbook: {name}", total=len(folds) * len(seeds)) as advance:
             for fold in folds:
                 for seed in seeds:
-                    figures = judge(payments, fold.test, score(fold, seed))
-                    runs.append(Run(name, fold.start, seed, *figures))
+                    for row, score in scores(fold, seed).items():
+                        runs.append(Run(row, fold.start, seed, *judge(payments, fold.test, score)))
                     advance()
     return runs
 
 
-def _book_models(payments: Payments) -> dict[str, Score]:
-    """The book's chapter 3: its 15 features, scikit-learn's and XGBoost's defaults."""
+def _book_models(payments: Payments) -> dict[str, Scores]:
+    """The book's 15 features: scikit-learn's and XGBoost's defaults, and the forest that its chapter 5 chose."""
     X, y = book_features(payments), payments.fraud
 
-    def random_forest(fold: Fold, seed: int) -> NDArray[np.floating]:
-        model = RandomForestClassifier(random_state=seed, n_jobs=2).fit(X[fold.train], y[fold.train])
-        return _probability(model.predict_proba(X[fold.test]))
+    def learn(
+        row: str, model: RandomForestClassifier | XGBClassifier, fold: Fold
+    ) -> dict[str, NDArray[np.floating]]:
+        return {row: model.fit(X[fold.train], y[fold.train]).predict_proba(X[fold.test])[:, 1]}
 
-    def boosting(fold: Fold, seed: int) -> NDArray[np.floating]:
+    def forest(fold: Fold, seed: int) -> dict[str, NDArray[np.floating]]:
+        return learn(BOOK_FOREST, RandomForestClassifier(random_state=seed, n_jobs=2), fold)
+
+    def chosen_forest(fold: Fold, seed: int) -> dict[str, NDArray[np.floating]]:
+        model = RandomForestClassifier(max_depth=20, random_state=seed, n_jobs=2)
+        return learn(BOOK_CHOSEN_FOREST, model, fold)
+
+    def boosting(fold: Fold, seed: int) -> dict[str, NDArray[np.floating]]:
         # Without these two settings XGBoost 3 bins, and estimates its first score, unlike the version of the book.
         model = XGBClassifier(random_state=seed, n_jobs=THREADS, tree_method="exact", base_score=0.5)
-        return _probability(model.fit(X[fold.train], y[fold.train]).predict_proba(X[fold.test]))
+        return learn(BOOK_BOOSTING, model, fold)
 
-    return {"book's random forest, rerun": random_forest, BOOK_BOOSTING: boosting}
-
-
-def _probability(both: NDArray[np.floating]) -> NDArray[np.floating]:
-    return both[:, 1]
+    return {BOOK_FOREST: forest, BOOK_CHOSEN_FOREST: chosen_forest, BOOK_BOOSTING: boosting}
 
 
-def _our_models(payments: Payments) -> dict[str, Score]:
+def _our_models(payments: Payments) -> dict[str, Scores]:
     with stage("Handbook: replay through the online graph", total=2 * len(payments.fraud)) as advance:
         features = replay_history(payments.frame, OnlineGraph(), advance=advance).features
     columns = varying_columns(features)
     X, names = features[:, columns], [FEATURE_NAMES[column] for column in columns]
 
-    def learn(rows: Rows, fold: Fold, seed: int, config: BoosterConfig) -> NDArray[np.floating]:
+    def learn(
+        row: str, rows: Rows, fold: Fold, seed: int, config: BoosterConfig
+    ) -> dict[str, NDArray[np.floating]]:
         booster = fit_booster(X[rows], payments.fraud[rows], names, config, seed=seed, threads=THREADS)
-        return margin_of(booster, X[fold.test])
+        margin, test = margin_of(booster, X[fold.test]), fold.test
+        return {
+            row: card_day_risk(margin, payments.day[test], payments.card[test], UNSEEN),
+            row + ALONE: margin,
+        }
 
-    def week(fold: Fold, seed: int) -> NDArray[np.floating]:
-        return learn(fold.train, fold, seed, WEEK_CONFIG)
+    def week(fold: Fold, seed: int) -> dict[str, NDArray[np.floating]]:
+        return learn(WEEK, fold.train, fold, seed, WEEK_CONFIG)
 
-    def history(fold: Fold, seed: int) -> NDArray[np.floating]:
+    def history(fold: Fold, seed: int) -> dict[str, NDArray[np.floating]]:
         drawn = np.random.default_rng(seed).random(len(fold.history)) < GENUINE_SHARE
         rows = fold.history[drawn | (payments.fraud[fold.history] == 1)]
-        return learn(rows, fold, seed, CONFIG)
+        return learn(HISTORY, rows, fold, seed, CONFIG)
 
-    return {"ours, 7 training days": week, "ours, whole labelled history": history}
+    return {WEEK: week, HISTORY: history}
 
 
 def varying_columns(features: NDArray[np.float32]) -> list[int]:
@@ -222,7 +256,11 @@ def _tried() -> list[str]:
         "",
         "The choice used these folds alone, but not blindly: the test folds had been looked at with 100 rounds "
         "(average precision .7579, CP@100 .3113) and with 80 (.758, .3114) before the last two steps were "
-        "tried because of that CP@100. Averaging five boosters changed nothing on the folds of choice.",
+        "tried because of that CP@100. Averaging five boosters changed nothing on the folds of choice. The card's day "
+        "came in later, chosen on folds before the test alone, by someone who knew the .3113 of payments by "
+        "themselves; the test folds were run with it once. Tried there as well and not taken, because it knows how "
+        "the data were made: a filter of terminals taken over for 28 days, mixed with our scores and .003 for each "
+        "earlier payment of the day (.774, .317).",
     ]
 
 
@@ -268,13 +306,17 @@ def _first_split(runs: list[Run]) -> list[str]:
     """Reruns of the book's models on its single split beside what is known of it."""
     lines = []
     for run in runs:
-        if run.fold == TEST_STARTS[0] and run.seed == SEEDS[0] and run.model.startswith("book's"):
-            known = PUBLISHED_SPLIT[run.model.removeprefix("book's ").removesuffix(", rerun")]
+        known = PUBLISHED_SPLIT.get(run.model)
+        if run.fold == TEST_STARTS[0] and run.seed == SEEDS[0] and known is not None:
             lines.append(
                 f"- {run.model} on the single split of chapter 3, seed 0: {_slashed(run.figures)}; "
-                f"issue 2 names {_slashed(known)}."
+                f"the book's {_slashed(known)}."
             )
-    return lines
+    return [
+        *lines,
+        "- Issue 2 names .870/.678/.299 for the random forest on that split; in the book these are the means of the "
+        "four folds, of the forest that chapter 5 chose.",
+    ]
 
 
 def _slashed(figures: Figures) -> str:

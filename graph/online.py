@@ -17,7 +17,7 @@ from graph.found import FoundNames
 from graph.kernels.observe import observe_rows
 from graph.layout import DAY, NODE, PAIR
 from graph.motif_layout import TRANSFER
-from graph.motifs import MotifState
+from graph.motifs import WINDOW, MotifState
 from graph.nodes import NAME_BYTES, NodeIndex, pack_names
 from graph.observation import FANOUT, MESSAGE_WIDTH, Observation
 from graph.pairs import PairTable
@@ -42,10 +42,12 @@ class OnlineGraph:
     Late events are counted in the buckets they belong to and never raise an age below zero. Nodes and pairs unseen
     for ``retention_days`` are forgotten at the first event of a new day; when ``memory_budget`` (bytes) is reached the
     longest unseen tenth goes. Both happen at points that the events alone decide, so results do not depend on how
-    the stream was cut into batches.
+    the stream was cut into batches. The transfers of a pattern lie within ``motif_window`` µs.
     """
 
-    def __init__(self, *, memory_budget: int = 2 << 30, retention_days: float = 180.0) -> None:
+    def __init__(
+        self, *, memory_budget: int = 2 << 30, retention_days: float = 180.0, motif_window: int = WINDOW
+    ) -> None:
         for_motifs = memory_budget // MOTIF_SHARE
         per_node = NODE.itemsize + NAME_BYTES + 8 + PAIRS_A_NODE * PAIR.itemsize * 5 // 4
         self.capacity = max(int((memory_budget - for_motifs) // per_node), FEWEST_NODES)
@@ -53,7 +55,7 @@ class OnlineGraph:
         self.retention = int(retention_days * DAY)
         self.index = NodeIndex(self.capacity)
         self.pairs = PairTable(max(PAIRS_A_NODE, FEWEST_NODES) * FEWEST_NODES + PAIRS_A_NODE * self.capacity)
-        self.motifs = MotifState(self.capacity, for_motifs // TRANSFER.itemsize)
+        self.motifs = MotifState(self.capacity, for_motifs // TRANSFER.itemsize, window=motif_window)
         self.counters = np.zeros(2, dtype=np.int64)
         """[transactions seen, pairs held]"""
         self.population = np.zeros(2, dtype=np.float64)

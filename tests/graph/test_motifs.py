@@ -179,6 +179,13 @@ def test_a_cycle_must_fit_into_the_window_and_come_in_order() -> None:
     assert motif_row(OnlineGraph().observe(to_events(wrong)), 2)["cycles_closed"] == 0
 
 
+def test_a_graph_may_be_told_to_look_within_a_longer_window() -> None:
+    slow = [transfer(30 * DAY * leg, f"a_{leg}", f"a_{(leg + 1) % 3}") for leg in range(3)]
+    for window, found in ((WINDOW, 0), (90 * DAY, 1)):
+        seen = OnlineGraph(memory_budget=1 << 22, motif_window=window).observe(to_events(slow))
+        assert len(cycles_of(seen.found.findings(2))) == found
+
+
 def test_scattered_money_that_meets_again_is_found_with_all_its_legs() -> None:
     scatter = [transfer(i, "source", f"m{i}", 100.0 + i) for i in range(5)]
     gather = [transfer(HOUR + i, f"m{i}", "sink", 95.0 + i) for i in range(5)]
