@@ -245,9 +245,12 @@ def _mention_keys(transactions: Sequence[Transaction], hashes: NDArray[np.int64]
     rows = np.arange(len(transactions))
     keys = [] if hashes is None else [_keys(id_name_hashes(hashes), rows)]
     for names in ends:
-        there = rows[[name is not None for name in names]]
-        keys.append(_keys(name_hashes(name for name in names if name is not None), there))
-    return np.unique(np.concatenate(keys))
+        there = [name for name in names if name is not None]
+        at = rows if len(there) == len(rows) else rows[np.array([name is not None for name in names])]
+        keys.append(_keys(name_hashes(there), at))
+    # Not numpy's unique: a flag a key costs less than its copies.
+    ordered = np.sort(np.concatenate(keys))
+    return ordered[np.flatnonzero(np.diff(ordered, prepend=ordered[0] - 1))]
 
 
 def _keys(hashes: NDArray[np.int32], rows: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -7,7 +7,7 @@ topic stay as they are.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any, Protocol, cast
 
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
@@ -15,6 +15,7 @@ from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
 from faust.transport.drivers.aiokafka import Transport as FaustTransport
 from faust.types import TP
 
+from stream.admission import Portion
 from stream.broker import SHORT_WAIT_MS
 
 __all__ = ["Door", "WholeFetchTransport"]
@@ -34,8 +35,8 @@ class Door(Protocol):
     def fetched(self, partition: int, offset: int, time: float, behind: int) -> None:
         """Hear of a fetch before its records: first offset, the broker's time of it, how many are yet to come."""
 
-    async def accept(self, partition: int, records: list[tuple[int, bytes]]) -> None:
-        """Take records (offset, value) in ascending order; returns when more may come."""
+    async def accept(self, portions: Sequence[Portion]) -> None:
+        """Take records by their partitions; returns when more may come."""
 
     def settled(self) -> Mapping[int, int]:
         """By partition, the offset below which everything is done with and may be committed."""
@@ -78,13 +79,14 @@ class WholeFetchConsumer(FaustConsumer):
             await self.perform_seek()
             return
         others = {tp: fetched for tp, fetched in records.items() if tp.topic != door.topic}
-        for tp, fetched in records.items():
-            if tp.topic == door.topic and (active is None or tp in active) and self.flow_active:
-                values = [(one.offset, one.value or b"") for one in fetched]
-                behind = (self.highwater(tp) or 0) - fetched[-1].offset - 1
-                door.fetched(tp.partition, fetched[0].offset, fetched[0].timestamp / 1000, max(0, behind))
-                # A rebalance must not wait for a door that is held back: what was not taken comes again.
-                await self.wait_first(door.accept(tp.partition, values), self.suspend_flow.wait())
+        ours = {
+            tp: fetched
+            for tp, fetched in records.items()
+            if tp.topic == door.topic and (active is None or tp in active)
+        }
+        if ours:
+            # A rebalance must not wait for a door that is held back: what was not taken comes again.
+            await self.wait_first(self._hand_over(ours), self.suspend_flow.wait())
         if sum(map(len, records.values())) < FEW_RECORDS:
             await self.sleep(PACE_SECONDS)
         for tp, record in self.scheduler.iterate(others):
@@ -93,6 +95,15 @@ class WholeFetchConsumer(FaustConsumer):
             if active is None or tp in active or tp in self._buffered_partitions:
                 self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
                 yield tp, self._to_message(tp, record)
+
+    async def _hand_over(self, ours: Mapping[TP, list[Any]]) -> None:
+        door = self._door
+        portions = []
+        for tp, fetched in ours.items():
+            behind = (self.highwater(tp) or 0) - fetched[-1].offset - 1
+            door.fetched(tp.partition, fetched[0].offset, fetched[0].timestamp / 1000, max(0, behind))
+            portions.append((tp.partition, [(one.offset, one.value or b"") for one in fetched]))
+        await door.accept(portions)
 
     def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
         door = self._door
