@@ -16,14 +16,13 @@ from faust.transport.drivers.aiokafka import Transport as FaustTransport
 from faust.types import TP
 
 from stream.admission import Portion
-from stream.broker import SHORT_WAIT_MS
 
 __all__ = ["Door", "WholeFetchTransport"]
 
 
-FEW_RECORDS = 256
-PACE_SECONDS = 0.003
-"""Pause after a small fetch: at a thousand records a second each would otherwise be fetched, and cost, by itself."""
+WAIT_MS, ENOUGH_BYTES = 8, 32_768
+"""How long the broker gathers records for a fetch, and from how many bytes on it waits no longer. At a thousand records
+a second each would otherwise be fetched by itself, and a fetch costs us, ledger and engine as much as a hundred."""
 
 
 class Door(Protocol):
@@ -43,7 +42,7 @@ class Door(Protocol):
 
 
 class ShortWaitThread(AIOKafkaConsumerThread):
-    """Faust's consumer thread, but that a fetch waits for data no longer than ``stream.broker.SHORT_WAIT_MS``.
+    """Faust's consumer thread, but that a fetch waits for data no longer than ``WAIT_MS``.
 
     A broker has one fetch of a consumer under way, and it leaves out partitions whose records are still to be taken. So
     the fetch after one that brought transactions asks for labels alone, and at Faust's 1.5 s the transactions that come
@@ -52,7 +51,8 @@ class ShortWaitThread(AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = SHORT_WAIT_MS
+        consumer._fetch_max_wait_ms = WAIT_MS
+        consumer._fetch_min_bytes = ENOUGH_BYTES
         return consumer
 
 
@@ -87,8 +87,6 @@ class WholeFetchConsumer(FaustConsumer):
         if ours:
             # A rebalance must not wait for a door that is held back: what was not taken comes again.
             await self.wait_first(self._hand_over(ours), self.suspend_flow.wait())
-        if sum(map(len, records.values())) < FEW_RECORDS:
-            await self.sleep(PACE_SECONDS)
         for tp, record in self.scheduler.iterate(others):
             if not self.flow_active or self.app.consumer_generation_id != generation:
                 break
