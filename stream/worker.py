@@ -41,7 +41,7 @@ Arguments = TypeVarTuple("Arguments")
 QUEUED = 32
 """Runs of entries that may wait for the record; then the engine waits, and what comes meanwhile shares the next run."""
 
-TOGETHER = 2_048
+TOGETHER = 4_096
 """Decided transactions from which on no further run shares a write to the record."""
 
 LOOKED_AT = 25
