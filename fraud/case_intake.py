@@ -7,9 +7,10 @@ before, by version, changes nothing.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import msgspec
@@ -46,6 +47,12 @@ UPDATE = (
     .where(cases.c.number == bindparam("of_number"))
     .values({name: bindparam(f"new_{name}") for name in CHANGEABLE})
 )
+
+
+@lru_cache(1)
+def _settings_of(_: frozenset[tuple[str, str]]) -> CaseSettings:
+    """The settings of this environment: to read them takes longer than to write an alert, and decisions wait."""
+    return Settings.load().cases
 
 
 def due_date(severity: Severity, opened: datetime, settings: CaseSettings) -> datetime:
@@ -162,7 +169,7 @@ class _Intake:
 
     @cached_property
     def _settings(self) -> CaseSettings:
-        return Settings.load().cases
+        return _settings_of(frozenset(os.environ.items()))
 
     def _load(self, alert_ids: Iterable[str], *, only_open: bool = False) -> None:
         for some in portions(alert_ids):

@@ -25,6 +25,7 @@ __all__ = [
     "insert_new",
     "open_engine",
     "portions",
+    "reading",
     "store_errors",
     "upsert",
     "upsert_in",
@@ -96,6 +97,15 @@ def writing(connection: Connection) -> Iterator[None]:
     with connection.begin():
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN IMMEDIATE")
+        yield
+
+
+@contextmanager
+def reading(connection: Connection) -> Iterator[None]:
+    """Several reads that see one state on SQLite, where each by itself would see what was committed meanwhile."""
+    with connection.begin():
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN")
         yield
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cache
 from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Executable, bindparam, insert, select, text, update
+from sqlalchemy import Connection, Executable, insert, text
 from sqlalchemy.exc import IntegrityError
 
 from fraud import record_tables as table
@@ -21,6 +20,7 @@ from fraud.database import upsert_in
 from fraud.decision import Decision
 from fraud.errors import InputError
 from fraud.receipt import ReceiptBatch
+from fraud.record_eras import Extent, era_of
 from fraud.record_hashes import id_hashes, id_name_hashes, name_hashes
 from fraud.record_known import KnownIds
 from fraud.record_lookup import row_ids
@@ -28,9 +28,6 @@ from fraud.record_tables import ROW_BITS, since_epoch
 from fraud.transaction import Transaction
 
 __all__ = ["BatchWriter", "Decided"]
-
-ERA_TRANSACTIONS = 16_384
-"""Transactions of an era, about: few enough for its part of the index to stay in memory while it is written."""
 
 LARGEST_BATCH = 1 << ROW_BITS
 
@@ -41,14 +38,6 @@ ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(:group, hashtext(:stream))")
 # Made once: to build a statement anew costs more than to carry it out.
 NEW_BATCH = insert(table.batches).returning(table.batches.c.batch_id)
 NEW_RECEIPTS = insert(table.receipts)
-NEW_ERA = insert(table.eras)
-NEWEST_ERA = (
-    select(table.eras)
-    .where(table.eras.c.stream == bindparam("stream"))
-    .order_by(table.eras.c.era.desc())
-    .limit(1)
-)
-GROW_ERA = update(table.eras).where(table.eras.c.era == bindparam("grown"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,37 +153,12 @@ def _insert(connection: Connection, stream: str, decided: Decided, hashes: NDArr
     if size:
         first = batch_id << ROW_BITS
         times = [one.event_time for one in decided.transactions]
-        era = _era(connection, stream, batch_id, size, min(times), max(times))
+        era = era_of(connection, stream, batch_id, Extent(size, min(times), max(times)))
         bulk_insert(connection, table.transactions, _transaction_rows(first, decided.transactions))
         bulk_insert(connection, table.decisions, _decision_rows(first, decided.decisions))
         _insert_mentions(connection, era, first, _mention_keys(decided.transactions, hashes))
         _insert_receipts(connection, batch_id, decided.receipts)
     return batch_id
-
-
-def _era(
-    connection: Connection, stream: str, batch_id: int, size: int, earliest: datetime, latest: datetime
-) -> int:
-    """The stream's era that the batch goes into: its newest one until that is full."""
-    newest = connection.execute(NEWEST_ERA, {"stream": stream}).first()
-    if newest is None or newest.transactions >= ERA_TRANSACTIONS:
-        row = {
-            "era": batch_id,
-            "stream": stream,
-            "transactions": size,
-            "earliest": earliest,
-            "latest": latest,
-        }
-        connection.execute(NEW_ERA, row)
-        return batch_id
-    values = {
-        "transactions": newest.transactions + size,
-        "earliest": min(earliest, newest.earliest),
-        "latest": max(latest, newest.latest),
-    }
-    connection.execute(GROW_ERA, {"grown": newest.era, **values})
-    era: int = newest.era
-    return era
 
 
 def _transaction_rows(first: int, transactions: Sequence[Transaction]) -> list[tuple[Any, ...]]:
@@ -245,9 +209,12 @@ def _mention_keys(transactions: Sequence[Transaction], hashes: NDArray[np.int64]
     rows = np.arange(len(transactions))
     keys = [] if hashes is None else [_keys(id_name_hashes(hashes), rows)]
     for names in ends:
-        there = rows[[name is not None for name in names]]
-        keys.append(_keys(name_hashes(name for name in names if name is not None), there))
-    return np.unique(np.concatenate(keys))
+        there = [name for name in names if name is not None]
+        at = rows if len(there) == len(rows) else rows[np.array([name is not None for name in names])]
+        keys.append(_keys(name_hashes(there), at))
+    # Not numpy's unique: a flag a key costs less than its copies.
+    ordered = np.sort(np.concatenate(keys))
+    return ordered[np.flatnonzero(np.diff(ordered, prepend=ordered[0] - 1))]
 
 
 def _keys(hashes: NDArray[np.int32], rows: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Engine, Executable, Select, Table, func, select
+from sqlalchemy import Engine, Executable, Row, Select, Table, func, select
 
 from fraud.database import AT_ONCE, portions, store_errors
 from fraud.decision import Outcome, Reason
@@ -28,7 +28,7 @@ from fraud.record_tables import (
 from fraud.ring import NodeKind, Ring, RingEdge, RingEvent, RingMember, RingStatus, RingStep
 from fraud.transaction import Transaction
 
-__all__ = ["RecordLog", "decided_query", "read_reasons"]
+__all__ = ["RecordLog", "decided_query", "read_decided", "read_reasons"]
 
 BATCH_ROWS = 1 << ROW_BITS
 
@@ -203,13 +203,7 @@ class RecordLog:
             yield reports[-1]
 
     def _decided(self, query: Select[Any]) -> list[DecidedTransaction]:
-        found = []
-        for row in self._rows(query):
-            values = dict(row._mapping)
-            values["outcome"] = None if row.outcome is None else Outcome(row.outcome)
-            values["reasons"] = read_reasons(row.reasons)
-            found.append(DecidedTransaction(**values))
-        return found
+        return read_decided(self._rows(query))
 
     def _rows(self, query: Executable) -> Sequence[Any]:
         with store_errors("read"), self.engine.connect() as connection:
@@ -222,6 +216,17 @@ def decided_query() -> Select[Any]:
     return select(*columns, decisions.c.score, decisions.c.outcome, decisions.c.reasons).outerjoin(
         decisions, decisions.c.row_id == transactions.c.row_id
     )
+
+
+def read_decided(rows: Iterable[Row[Any]]) -> list[DecidedTransaction]:
+    """What ``decided_query`` found."""
+    found = []
+    for row in rows:
+        values = dict(row._mapping)
+        values["outcome"] = None if row.outcome is None else Outcome(row.outcome)
+        values["reasons"] = read_reasons(row.reasons)
+        found.append(DecidedTransaction(**values))
+    return found
 
 
 def read_reasons(stored: str | None) -> tuple[Reason, ...]:

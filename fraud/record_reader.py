@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, case, func, or_, select, type_coerce
+from sqlalchemy import BigInteger, Select, case, func, or_, select, type_coerce
 
 from fraud.alert import Alert, AlertState, Severity, Subject
-from fraud.database import portions, store_errors
+from fraud.database import portions, reading, store_errors
 from fraud.decision import Decision, Outcome
 from fraud.errors import StoreError
 from fraud.receipt import Receipt, ReceiptBatch
 from fraud.record_hashes import name_hashes
-from fraud.record_log import RecordLog, decided_query, read_reasons
+from fraud.record_log import RecordLog, decided_query, read_decided, read_reasons
 from fraud.record_lookup import doubling, row_ids
 from fraud.record_rows import AlertSummary, DayCount, DecidedTransaction
 from fraud.record_tables import (
@@ -120,12 +120,14 @@ class RecordReader(RecordLog):
             query = query.where(column.event_time < until)
         query = query.order_by(column.event_time.desc(), column.transaction_id.desc()).limit(limit)
         found: list[DecidedTransaction] = []
-        for some in doubling(self._eras(since, until)):
-            if len(found) == limit and some[0].latest < found[-1].event_time:
-                break
-            found += self._decided(query.where(mentions.c.era.in_([row.era for row in some])))
-            found.sort(key=lambda t: (t.event_time, t.transaction_id), reverse=True)
-            del found[limit:]
+        with store_errors("read"), self.engine.connect() as connection, reading(connection):
+            for some in doubling(connection.execute(_eras(since, until)).all()):
+                if len(found) == limit and some[0].latest < found[-1].event_time:
+                    break
+                there = query.where(mentions.c.era.in_([row.era for row in some]))
+                found += read_decided(connection.execute(there))
+                found.sort(key=lambda t: (t.event_time, t.transaction_id), reverse=True)
+                del found[limit:]
         return found
 
     def worst_scores(self, account_ids: Iterable[str]) -> dict[str, tuple[float, Outcome]]:
@@ -243,15 +245,16 @@ class RecordReader(RecordLog):
 
     def _row_ids(self, transaction_ids: Iterable[str]) -> Iterator[list[int]]:
         """Row ids of the named transactions that are on record, in portions."""
-        with store_errors("read"), self.engine.connect() as connection:
+        with store_errors("read"), self.engine.connect() as connection, reading(connection):
             found = list(row_ids(connection, transaction_ids).values())
         yield from portions(found)
 
-    def _eras(self, since: datetime | None, until: datetime | None) -> Sequence[Any]:
-        """Eras that reach into a window, by their latest event, the newest first."""
-        query = select(eras.c.era, eras.c.latest).order_by(eras.c.latest.desc())
-        if since is not None:
-            query = query.where(eras.c.latest >= since)
-        if until is not None:
-            query = query.where(eras.c.earliest < until)
-        return self._rows(query)
+
+def _eras(since: datetime | None, until: datetime | None) -> Select[Any]:
+    """Eras that reach into a window, by their latest event, the newest first."""
+    query = select(eras.c.era, eras.c.latest).order_by(eras.c.latest.desc())
+    if since is not None:
+        query = query.where(eras.c.latest >= since)
+    if until is not None:
+        query = query.where(eras.c.earliest < until)
+    return query

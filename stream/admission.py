@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from fraud.dead_letter import DeadLetter
 from fraud.door import admit
@@ -12,10 +12,14 @@ from fraud.tokens import Tokeniser
 from fraud.transaction import Transaction
 from stream.ledger import Entry, Kind, LabelMark
 
-__all__ = ["Known", "admit_labels", "admit_transactions", "refuse"]
+__all__ = ["Known", "Portion", "admit_labels", "admit_portions", "admit_transactions", "refuse"]
 
 Known = tuple[int, Label, Transaction]
 """Source offset of a label, the label, and the tokenised transaction that it is about."""
+
+
+Portion = tuple[int, Sequence[tuple[int, bytes]]]
+"""A source partition, and records (offset, JSON) of it, ascending, at least one."""
 
 
 def refuse(topic: str, partition: int, offset: int, error: RecordError) -> DeadLetter:
@@ -27,11 +31,29 @@ def admit_transactions(
     topic: str, partition: int, records: Sequence[tuple[int, bytes]], tokeniser: Tokeniser, currency: str
 ) -> Entry:
     """Check and tokenise raw transactions (offset, JSON), ascending, at least one; letters for those refused."""
+    (entry,) = admit_portions(topic, [(partition, records)], tokeniser, currency)
+    return entry
+
+
+def admit_portions(
+    topic: str, portions: Sequence[Portion], tokeniser: Tokeniser, currency: str
+) -> list[Entry]:
+    """An entry each of raw transactions, checked and tokenised together: a call costs as much as many records."""
+    values = [value for _, records in portions for _, value in records]
+    results = iter(admit(values, tokeniser, currency=currency))
+    return [_entry(topic, partition, records, results) for partition, records in portions]
+
+
+def _entry(
+    topic: str,
+    partition: int,
+    records: Sequence[tuple[int, bytes]],
+    results: Iterator[Transaction | RecordError],
+) -> Entry:
     offsets: list[int] = []
     transactions: list[Transaction] = []
     letters: list[DeadLetter] = []
-    results = admit([value for _, value in records], tokeniser, currency=currency)
-    for (offset, _), result in zip(records, results, strict=True):
+    for (offset, _), result in zip(records, results, strict=False):
         if isinstance(result, RecordError):
             letters.append(refuse(topic, partition, offset, result))
         else:

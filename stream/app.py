@@ -33,8 +33,9 @@ TAKEN = 1_000
 
 IDLE_SAVE_SECONDS = 2.0
 
-WITHIN = 0.05
-"""Seconds that an agent waits for more of them."""
+WITHIN, DESK_WITHIN = 0.05, 0.2
+"""Seconds that an agent waits for more of them. What the desk brings up is written where the decisions are: the less
+often, the less they wait."""
 
 
 class StreamApp(faust.App):
@@ -154,7 +155,7 @@ def _add_agents(app: StreamApp, topics: Topics) -> None:
     async def take_scored(stream: Any) -> AsyncIterable[None]:
         """Suspicions to the ring desk; acknowledged when its saved memory has come past them."""
         waiting: list[tuple[int, EventT[bytes]]] = []
-        async for taken in stream.noack_take(TAKEN, within=WITHIN):
+        async for taken in stream.noack_take(TAKEN, within=DESK_WITHIN):
             events = [event for event in taken if _is_current(app, event)]
             messages = [decode_scored(event.value) for event in events]
             waiting += [(message.upto, event) for message, event in zip(messages, events, strict=True)]

@@ -61,6 +61,21 @@ class Taken:
         """The owned partitions of the transactions topic, ascending."""
         return sorted(partition for kind, partition in self.settled if kind == "transactions")
 
+    @property
+    def rows(self) -> int:
+        """How many transactions were decided."""
+        return sum(len(one.transactions) for one in self.decided)
+
+    def add(self, later: Taken) -> None:
+        """What came of the run of entries after this one, taken while the same partitions were owned."""
+        self.position = later.position
+        self.decided += later.decided
+        self.repeated += later.repeated
+        self.letters += later.letters
+        self.settled |= later.settled
+        self.reached |= later.reached
+        self.events += later.events
+
 
 class Engine:
     """State, pipeline and the partitions to score, in one thread; knows nothing of Kafka or of the record."""

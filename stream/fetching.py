@@ -7,7 +7,7 @@ topic stay as they are.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any, Protocol, cast
 
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
@@ -15,14 +15,14 @@ from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
 from faust.transport.drivers.aiokafka import Transport as FaustTransport
 from faust.types import TP
 
-from stream.broker import SHORT_WAIT_MS
+from stream.admission import Portion
 
 __all__ = ["Door", "WholeFetchTransport"]
 
 
-FEW_RECORDS = 256
-PACE_SECONDS = 0.003
-"""Pause after a small fetch: at a thousand records a second each would otherwise be fetched, and cost, by itself."""
+WAIT_MS, ENOUGH_BYTES = 8, 32_768
+"""How long the broker gathers records for a fetch, and from how many bytes on it waits no longer. At a thousand records
+a second each would otherwise be fetched by itself, and a fetch costs us, ledger and engine as much as a hundred."""
 
 
 class Door(Protocol):
@@ -34,15 +34,15 @@ class Door(Protocol):
     def fetched(self, partition: int, offset: int, time: float, behind: int) -> None:
         """Hear of a fetch before its records: first offset, the broker's time of it, how many are yet to come."""
 
-    async def accept(self, partition: int, records: list[tuple[int, bytes]]) -> None:
-        """Take records (offset, value) in ascending order; returns when more may come."""
+    async def accept(self, portions: Sequence[Portion]) -> None:
+        """Take records by their partitions; returns when more may come."""
 
     def settled(self) -> Mapping[int, int]:
         """By partition, the offset below which everything is done with and may be committed."""
 
 
 class ShortWaitThread(AIOKafkaConsumerThread):
-    """Faust's consumer thread, but that a fetch waits for data no longer than ``stream.broker.SHORT_WAIT_MS``.
+    """Faust's consumer thread, but that a fetch waits for data no longer than ``WAIT_MS``.
 
     A broker has one fetch of a consumer under way, and it leaves out partitions whose records are still to be taken. So
     the fetch after one that brought transactions asks for labels alone, and at Faust's 1.5 s the transactions that come
@@ -51,7 +51,8 @@ class ShortWaitThread(AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = SHORT_WAIT_MS
+        consumer._fetch_max_wait_ms = WAIT_MS
+        consumer._fetch_min_bytes = ENOUGH_BYTES
         return consumer
 
 
@@ -78,21 +79,29 @@ class WholeFetchConsumer(FaustConsumer):
             await self.perform_seek()
             return
         others = {tp: fetched for tp, fetched in records.items() if tp.topic != door.topic}
-        for tp, fetched in records.items():
-            if tp.topic == door.topic and (active is None or tp in active) and self.flow_active:
-                values = [(one.offset, one.value or b"") for one in fetched]
-                behind = (self.highwater(tp) or 0) - fetched[-1].offset - 1
-                door.fetched(tp.partition, fetched[0].offset, fetched[0].timestamp / 1000, max(0, behind))
-                # A rebalance must not wait for a door that is held back: what was not taken comes again.
-                await self.wait_first(door.accept(tp.partition, values), self.suspend_flow.wait())
-        if sum(map(len, records.values())) < FEW_RECORDS:
-            await self.sleep(PACE_SECONDS)
+        ours = {
+            tp: fetched
+            for tp, fetched in records.items()
+            if tp.topic == door.topic and (active is None or tp in active)
+        }
+        if ours:
+            # A rebalance must not wait for a door that is held back: what was not taken comes again.
+            await self.wait_first(self._hand_over(ours), self.suspend_flow.wait())
         for tp, record in self.scheduler.iterate(others):
             if not self.flow_active or self.app.consumer_generation_id != generation:
                 break
             if active is None or tp in active or tp in self._buffered_partitions:
                 self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
                 yield tp, self._to_message(tp, record)
+
+    async def _hand_over(self, ours: Mapping[TP, list[Any]]) -> None:
+        door = self._door
+        portions = []
+        for tp, fetched in ours.items():
+            behind = (self.highwater(tp) or 0) - fetched[-1].offset - 1
+            door.fetched(tp.partition, fetched[0].offset, fetched[0].timestamp / 1000, max(0, behind))
+            portions.append((tp.partition, [(one.offset, one.value or b"") for one in fetched]))
+        await door.accept(portions)
 
     def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
         door = self._door

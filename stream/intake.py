@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from aiokafka import AIOKafkaProducer
 
 from fraud.settings import Settings
 from fraud.tokens import Tokeniser
-from stream.admission import admit_transactions
+from stream.admission import Portion, admit_portions
 from stream.broker import Topics
 from stream.ledger import Entry, Source, encode_entry
 
 __all__ = ["Intake"]
 
 ENTRY_ROWS = 512
-"""Records of a ledger entry, at most."""
+"""Records of a ledger entry, and of what is admitted at once, at most."""
 
 
 class Intake:
@@ -50,30 +50,32 @@ class Intake:
         """Rows appended to the ledger that are not settled yet."""
         return self._waiting_rows
 
-    async def accept(self, partition: int, records: Sequence[tuple[int, bytes]]) -> None:
-        """Admit records (offset, JSON) of a transactions partition, ascending, and send them to the ledger.
+    async def accept(self, portions: Sequence[Portion]) -> None:
+        """Admit records of transactions partitions and send them to the ledger.
 
         Returns before the ledger has them: what it has comes back through it, in the order sent. Records below what
         was accepted before are passed over, as is a partition that this worker does not own. Waits first while too
         many rows are under way.
         """
-        source: Source = ("transactions", partition)
-        for first in range(0, len(records), ENTRY_ROWS):
+        for some in _at_once(portions):
             await self._room.wait()
-            begin = self._next.get(source)
-            if begin is None:
-                return
-            part = [one for one in records[first : first + ENTRY_ROWS] if one[0] >= begin]
-            if part:
-                entry = self.admit(partition, part)
-                self._note(source, entry)
+            for entry in self.admit(self._expected(some)):
+                self._note(entry)
                 await self.append(entry)
+            # Nothing above waits while all goes well, and what was decided meanwhile is to go out.
+            await asyncio.sleep(0)
 
-    def admit(self, partition: int, records: Sequence[tuple[int, bytes]]) -> Entry:
-        """What the door makes of records (offset, JSON) of a transactions partition, ascending, at least one."""
-        return admit_transactions(
-            self._topics.transactions, partition, records, self._tokeniser, self._currency
-        )
+    def _expected(self, portions: Sequence[Portion]) -> list[Portion]:
+        expected: list[Portion] = []
+        for partition, records in portions:
+            begin = self._next.get(("transactions", partition))
+            if begin is not None and records[-1][0] >= begin:
+                expected.append((partition, [one for one in records if one[0] >= begin]))
+        return expected
+
+    def admit(self, portions: Sequence[Portion]) -> list[Entry]:
+        """What the door makes of records of transactions partitions, an entry each."""
+        return admit_portions(self._topics.transactions, portions, self._tokeniser, self._currency)
 
     async def append(self, entry: Entry) -> None:
         """Send an entry to the ledger, after those sent before."""
@@ -96,9 +98,26 @@ class Intake:
         if self._waiting_rows < self._most:
             self._room.set()
 
-    def _note(self, source: Source, entry: Entry) -> None:
-        self._next[source] = entry.stop
-        self._in_flight[source].append((entry.stop, entry.stop - entry.start))
+    def _note(self, entry: Entry) -> None:
+        self._next[entry.source] = entry.stop
+        self._in_flight[entry.source].append((entry.stop, entry.stop - entry.start))
         self._waiting_rows += entry.stop - entry.start
         if self._waiting_rows >= self._most:
             self._room.clear()
+
+
+def _at_once(portions: Sequence[Portion]) -> Iterator[list[Portion]]:
+    """The records in the same order, ``ENTRY_ROWS`` at most each time; no portion is empty."""
+    some: list[Portion] = []
+    room = ENTRY_ROWS
+    for partition, records in portions:
+        first = 0
+        while first < len(records):
+            part = records[first : first + room]
+            some.append((partition, part))
+            first, room = first + len(part), room - len(part)
+            if not room:
+                yield some
+                some, room = [], ENTRY_ROWS
+    if some:
+        yield some

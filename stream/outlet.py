@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -20,17 +21,20 @@ from stream.messages import dead_letter_key, dead_letter_message, decision_messa
 from stream.patience import patiently
 from stream.record_client import RecordClient
 from stream.repeats import Repeat, Repeats
-from stream.scored import ScoredMessage, encode_scored
-from stream.verdicts import verdicts
+from stream.scored import PlacedSuspicion, ScoredMessage, encode_scored
+from stream.verdicts import joined, verdicts
 
 __all__ = ["Outlet"]
+
+WATERMARK_SECONDS = 0.05
+"""Least time between two messages to the ring desk that tell of no suspicion: each costs it more than a decision."""
 
 Answer = tuple[int, bytes, bytes]
 """Partition of the decisions topic, transaction id and decision as they go out."""
 
 
 class Outlet:
-    """Finishes what the engine has taken, one ``Taken`` after another in ledger order.
+    """Finishes what the engine has taken, in ledger order.
 
     The order of the steps is what makes every crash harmless: suspicions go out before the record says "decided",
     decisions after it, and only then is the source offset free to be committed.
@@ -40,12 +44,18 @@ class Outlet:
         self,
         topics: Topics,
         producer: AIOKafkaProducer,
+        desk: AIOKafkaProducer,
         record: RecordClient,
         metrics: WorkerMetrics | None = None,
     ) -> None:
         self._metrics = metrics or WorkerMetrics()
         self._topics = topics
         self._producer = producer
+        self._desk = desk
+        """Sends to the ring desk: what the record waits for must not wait for decisions."""
+        self._untold: Taken | None = None
+        """How far we have come, where the desk has not been told yet."""
+        self._told_at = 0.0
         self._record = record
         self._repeats = Repeats(topics.transactions, record)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="record")
@@ -54,22 +64,31 @@ class Outlet:
     async def tell_desk(self, taken: Taken) -> Sent:
         """Send suspicions, and how far we have come, to the desk.
 
-        Returns what ``finish`` has to wait for: a mere watermark has no hurry, but suspicions must be durable before
-        the record says that all is decided. Runs of entries are told of in ledger order, each before it is finished.
+        Returns what ``finish`` has to wait for: suspicions must be durable before the record says that all is decided.
+        A mere watermark has no hurry, and is sent with what comes after it, or by ``tell_rest``. Runs of entries are
+        told of in ledger order, each before it is finished.
         """
-        partitions = taken.partitions
-        if not partitions:
+        suspicions = [one for decided in taken.decided for one in decided.placed_suspicions()]
+        if not suspicions and time.monotonic() - self._told_at < WATERMARK_SECONDS:
+            self._untold = taken
             return []
-        message = ScoredMessage(
-            upto=taken.position,
-            partitions=partitions,
-            suspicions=[one for decided in taken.decided for one in decided.placed_suspicions()],
-        )
-        sent = await self._producer.send(self._topics.scored, encode_scored(message))
-        return [sent] if message.suspicions else []
+        sent = await self._tell(taken, suspicions)
+        return sent if suspicions else []
+
+    async def tell_rest(self) -> None:
+        """Tell the desk how far we have come, where it was not told yet."""
+        if self._untold is not None:
+            await self._tell(self._untold, [])
+
+    async def _tell(self, taken: Taken, suspicions: list[PlacedSuspicion]) -> Sent:
+        self._untold, self._told_at = None, time.monotonic()
+        if not taken.partitions:
+            return []
+        message = ScoredMessage(upto=taken.position, partitions=taken.partitions, suspicions=suspicions)
+        return [await self._desk.send(self._topics.scored, encode_scored(message))]
 
     async def finish(self, taken: Taken, told: Sent) -> Sent:
-        """Bring out everything of one run of entries; it is done when what was sent is acknowledged."""
+        """Bring out everything of some runs of entries; it is done when what was sent is acknowledged."""
         partitions = taken.partitions
         if not partitions:
             return []
@@ -113,19 +132,21 @@ class Outlet:
     def _write(self, taken: Taken, partitions: list[int]) -> list[Answer]:
         positions = {source_name(source): offset for source, offset in taken.settled.items()}
         stream = f"ledger-{partitions[0]}"
-        answers: list[Answer] = []
         letters = taken.letters
-        for decided in taken.decided:
-            is_last = decided is taken.decided[-1]
-            messages = self._record.write_verdicts(
-                verdicts(decided.step, decided.transactions),
+        said = joined([verdicts(decided.step, decided.transactions) for decided in taken.decided])
+        messages: list[bytes] = []
+        for one in said:
+            is_last = one is said[-1]
+            messages += self._record.write_verdicts(
+                one,
                 stream=stream,
                 positions=positions if is_last else None,
                 dead_letters=letters if is_last else (),
             )
-            ids = [one.transaction_id.encode() for one in decided.transactions]
-            answers += zip(decided.partitions, ids, messages, strict=True)
-        if not taken.decided and (letters or positions != self._written):
+        partitions_of = [one for decided in taken.decided for one in decided.partitions]
+        ids = [one.transaction_id.encode() for verdict in said for one in verdict.transactions]
+        answers = list(zip(partitions_of, ids, messages, strict=True))
+        if not said and (letters or positions != self._written):
             self._record.write_batch(stream=stream, positions=positions, dead_letters=letters)
         self._written = positions
         return answers

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextlib import suppress
 from typing import TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential
@@ -28,6 +29,8 @@ async def patiently(call: Callable[[], Result], executor: Executor | None = None
     What is written is the same each time and idempotent, so a try that got through unseen does no harm.
     """
     loop = asyncio.get_running_loop()
+    with suppress(StoreUnavailable):
+        return await loop.run_in_executor(executor, call)
     tries = AsyncRetrying(
         retry=retry_if_exception_type(StoreUnavailable),
         wait=wait_exponential(multiplier=FIRST_PAUSE, max=LONGEST_PAUSE),

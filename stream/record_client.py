@@ -7,13 +7,11 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
-
-from numpy.typing import NDArray
+from typing import Self
 
 from fraud.alert import Alert
 from fraud.database import open_engine
@@ -38,6 +36,7 @@ from stream.record_wire import (
     rows_of,
     send,
 )
+from stream.shared_arrays import SharedArrays
 from stream.verdicts import Verdicts
 
 __all__ = ["RecordClient"]
@@ -64,6 +63,8 @@ class RecordClient(RecordReader):
         self._url = url
         self._turn = threading.Lock()
         self._channel: socket.socket | None = None
+        self._shared = SharedArrays.new()
+        """With the process that runs; one that has lost its channel may still read the one it had."""
         self._process: subprocess.Popen[bytes] | None = None
 
     @classmethod
@@ -92,7 +93,7 @@ class RecordClient(RecordReader):
         dead_letters: Sequence[DeadLetter] = (),
     ) -> list[bytes]:
         """Record verdicts; returns the messages of the decisions in force, see ``stream.recording``."""
-        answer = self._ask(*rows_of(verdicts, stream, positions, dead_letters))
+        answer = self._ask(lambda shared: rows_of(verdicts, stream, positions, dead_letters, shared))
         if not isinstance(answer, VerdictsWritten):
             raise ServiceError(f"record process: answered {type(answer).__name__}; this is a fault of ours")
         return answer.decisions
@@ -137,13 +138,14 @@ class RecordClient(RecordReader):
         """Let the process finish, and close all connections."""
         with self._turn:
             self._end()
+            self._shared.close()
         super().close()
 
-    def _ask(self, request: Request, arrays: Sequence[NDArray[Any]] = ()) -> Answer:
+    def _ask(self, request: Request | Callable[[SharedArrays], Request]) -> Answer:
         with self._turn:
             channel = self._channel or self._start()
             try:
-                send(channel, request, arrays)
+                send(channel, request(self._shared) if callable(request) else request)
                 answer = receive_answer(channel)
             except (OSError, EOFError) as error:
                 self._end()
@@ -158,13 +160,15 @@ class RecordClient(RecordReader):
 
     def _start(self) -> socket.socket:
         ours, theirs = socket.socketpair()
+        self._shared.close()
+        self._shared = SharedArrays.new()
         with theirs:
-            number = theirs.fileno()
+            numbers = theirs.fileno(), self._shared.descriptor
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "stream.record_process", str(number)],
+                [sys.executable, "-m", "stream.record_process", *map(str, numbers)],
                 env=os.environ | {"PYTHONPATH": _python_path()},
                 stdin=subprocess.DEVNULL,
-                pass_fds=[number],
+                pass_fds=numbers,
             )
         self._channel = ours
         try:

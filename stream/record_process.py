@@ -11,13 +11,15 @@ from __future__ import annotations
 import signal
 import socket
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import msgspec
 
 from fraud.cases import Cases
 from fraud.errors import RingfenceError
+from fraud.memory_reuse import long_running
 from fraud.record import Record
+from fraud.record_checkpoints import Checkpoints
 from stream.messages import decision_message
 from stream.record_wire import (
     Answer,
@@ -35,34 +37,35 @@ from stream.record_wire import (
     verdicts_of,
 )
 from stream.recording import write_verdicts
+from stream.shared_arrays import SharedArrays
 
 __all__ = ["main", "serve"]
 
 
-def serve(channel: socket.socket) -> None:
+def serve(channel: socket.socket, shared: SharedArrays) -> None:
     """Carry out requests one after another until the other end is gone."""
     record: Record | None = None
-    with suppress(EOFError, ConnectionError):
+    with suppress(EOFError, ConnectionError), ExitStack() as opened:
         while True:
-            request, arrays = receive_request(channel)
+            request = receive_request(channel)
             answer: Answer
             try:
                 if isinstance(request, Open):
                     record, answer = Record.open(request.url), Done()
+                    opened.callback(record.close)
+                    opened.enter_context(Checkpoints(record.engine))
                 elif record is None:
                     answer = Failed(
                         "ServiceError", "record process: nothing is open; this is a fault of ours"
                     )
                 else:
-                    answer = _carry_out(record, request, arrays)
+                    answer = _carry_out(record, request, shared)
             except RingfenceError as error:
                 answer = Failed(type(error).__name__, str(error))
             send(channel, answer)
-    if record is not None:
-        record.close()
 
 
-def _carry_out(record: Record, request: Request, arrays: memoryview) -> Answer:
+def _carry_out(record: Record, request: Request, shared: SharedArrays) -> Answer:
     match request:
         case Batch():
             record.write_batch([], [], **msgspec.structs.asdict(request))
@@ -77,7 +80,7 @@ def _carry_out(record: Record, request: Request, arrays: memoryview) -> Answer:
         case rows:
             decisions = write_verdicts(
                 record,
-                verdicts_of(rows, arrays),
+                verdicts_of(rows, shared),
                 stream=rows.stream,
                 positions=rows.positions,
                 dead_letters=rows.dead_letters,
@@ -87,12 +90,13 @@ def _carry_out(record: Record, request: Request, arrays: memoryview) -> Answer:
 
 
 def main() -> None:
-    """Serve the socket whose number is the first argument."""
+    """Serve the socket whose number is the first argument, with the shared memory of the second."""
     # A Ctrl-C or a stop of the whole group is the worker's to handle: it drains first.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    long_running()
     with socket.socket(fileno=int(sys.argv[1])) as channel:
-        serve(channel)
+        serve(channel, SharedArrays(int(sys.argv[2])))
 
 
 if __name__ == "__main__":

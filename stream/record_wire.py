@@ -1,21 +1,16 @@
-"""What a worker and its record process say to each other over a socket: a message, then the arrays it names.
+"""What a worker and its record process say to each other over a socket: the length of a message, then the message.
 
-A frame is the length of the message and that of the arrays, the message in MessagePack, and the arrays one after
-another, raw, as this machine holds them: both ends are of one release on one machine.
+Messages are in MessagePack. The arrays that they name lie in memory that both processes see (``stream.shared_arrays``).
 """
 
 from __future__ import annotations
 
-import math
 import socket
 import struct
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from fraud.alert import Alert
 from fraud.dead_letter import DeadLetter
@@ -26,6 +21,7 @@ from fraud.ring import Ring
 from fraud.standing_scores import Rescoring, StandingScore
 from fraud.transaction import Transaction
 from stream.ledger import LedgerRow
+from stream.shared_arrays import ArrayHead, SharedArrays
 from stream.verdicts import ScoredBy, Verdicts
 
 __all__ = [
@@ -47,7 +43,7 @@ __all__ = [
     "verdicts_of",
 ]
 
-LENGTHS = struct.Struct("<QQ")
+LENGTH = struct.Struct("<Q")
 
 
 class Open(msgspec.Struct, frozen=True, tag=True):
@@ -56,16 +52,8 @@ class Open(msgspec.Struct, frozen=True, tag=True):
     url: str
 
 
-class ArrayHead(msgspec.Struct, frozen=True, array_like=True):
-    """One of the arrays that follow the message."""
-
-    name: str
-    dtype: str
-    shape: tuple[int, ...]
-
-
 class Rows(msgspec.Struct, frozen=True, tag=True):
-    """Verdicts to write; their arrays follow, scores and outcomes first."""
+    """Verdicts to write; their arrays lie in the shared memory, scores and outcomes first."""
 
     stream: str
     positions: dict[str, int] | None
@@ -141,31 +129,27 @@ OUTRIGHT = ("scores", "outcomes")
 
 
 def rows_of(
-    verdicts: Verdicts, stream: str, positions: Mapping[str, int] | None, letters: Sequence[DeadLetter]
-) -> tuple[Rows, list[NDArray[Any]]]:
-    """The request to write verdicts, and the arrays that follow it."""
-    given = {"scores": verdicts.scores, "outcomes": verdicts.outcomes, **verdicts.arrays}
-    arrays = {name: np.ascontiguousarray(array) for name, array in given.items()}
-    rows = Rows(
+    verdicts: Verdicts,
+    stream: str,
+    positions: Mapping[str, int] | None,
+    letters: Sequence[DeadLetter],
+    shared: SharedArrays,
+) -> Rows:
+    """The request to write verdicts, their arrays put into the shared memory."""
+    return Rows(
         stream=stream,
         positions=None if positions is None else dict(positions),
         dead_letters=list(letters),
         transactions=[_as_row(one) for one in verdicts.transactions],
         reasons=dict(verdicts.reasons),
         model=verdicts.model,
-        arrays=[ArrayHead(name, one.dtype.str, one.shape) for name, one in arrays.items()],
+        arrays=shared.put({"scores": verdicts.scores, "outcomes": verdicts.outcomes, **verdicts.arrays}),
     )
-    return rows, list(arrays.values())
 
 
-def verdicts_of(rows: Rows, content: memoryview) -> Verdicts:
-    """The verdicts of a request; arrays are views of ``content``."""
-    arrays: dict[str, NDArray[Any]] = {}
-    start = 0
-    for head in rows.arrays:
-        count = math.prod(head.shape)
-        arrays[head.name] = np.frombuffer(content, head.dtype, count, start).reshape(head.shape)
-        start += arrays[head.name].nbytes
+def verdicts_of(rows: Rows, shared: SharedArrays) -> Verdicts:
+    """The verdicts of a request; arrays are views of the shared memory, good until it is answered."""
+    arrays = shared.get(rows.arrays)
     scores, outcomes = (arrays.pop(name) for name in OUTRIGHT)
     return Verdicts(rows.transactions, scores, outcomes, rows.reasons, arrays, rows.model)
 
@@ -178,31 +162,27 @@ def _as_row(transaction: Transaction) -> LedgerRow:
     )
 
 
-def send(channel: socket.socket, message: Request | Answer, arrays: Sequence[NDArray[Any]] = ()) -> None:
-    """One frame; raises OSError when the other end is gone."""
-    head = _encoder.encode(message)
-    channel.sendall(LENGTHS.pack(len(head), sum(one.nbytes for one in arrays)) + head)
-    for one in arrays:
-        if one.nbytes:
-            channel.sendall(one.data.cast("B"))
+def send(channel: socket.socket, message: Request | Answer) -> None:
+    """One message; raises OSError when the other end is gone."""
+    content = _encoder.encode(message)
+    channel.sendall(LENGTH.pack(len(content)) + content)
 
 
-def receive_request(channel: socket.socket) -> tuple[Request, memoryview]:
-    """The next request, and the arrays that it names; raises EOFError when the other end is gone."""
-    head, arrays = _receive(channel)
-    request: Request = _requests.decode(head)
-    return request, arrays
+def receive_request(channel: socket.socket) -> Request:
+    """The next request; raises EOFError when the other end is gone."""
+    request: Request = _requests.decode(_receive(channel))
+    return request
 
 
 def receive_answer(channel: socket.socket) -> Answer:
     """The answer to the last request; raises EOFError or OSError when the other end is gone."""
-    answer: Answer = _answers.decode(_receive(channel)[0])
+    answer: Answer = _answers.decode(_receive(channel))
     return answer
 
 
-def _receive(channel: socket.socket) -> tuple[memoryview, memoryview]:
-    head, arrays = LENGTHS.unpack(_read(channel, LENGTHS.size))
-    return _read(channel, head), _read(channel, arrays)
+def _receive(channel: socket.socket) -> memoryview:
+    (length,) = LENGTH.unpack(_read(channel, LENGTH.size))
+    return _read(channel, length)
 
 
 def _read(channel: socket.socket, length: int) -> memoryview:

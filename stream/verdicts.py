@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -21,7 +22,7 @@ from models.thresholds import OUTCOMES
 if TYPE_CHECKING:
     from stream.pipeline import Step
 
-__all__ = ["ScoredBy", "Verdicts", "verdicts"]
+__all__ = ["ScoredBy", "Verdicts", "joined", "verdicts"]
 
 
 class ScoredBy(msgspec.Struct, frozen=True):
@@ -69,6 +70,28 @@ class Verdicts:
             thresholds=self.model.thresholds,
             arrays=self.arrays,
         )
+
+
+def joined(parts: Sequence[Verdicts]) -> list[Verdicts]:
+    """The same verdicts in the same order, neighbours by one model in one piece."""
+    pieces = [list(part) for _, part in groupby(parts, key=lambda one: one.model)]
+    return [part[0] if len(part) == 1 else _join(part) for part in pieces]
+
+
+def _join(parts: Sequence[Verdicts]) -> Verdicts:
+    reasons: dict[int, tuple[Reason, ...]] = {}
+    first = 0
+    for part in parts:
+        reasons.update((first + row, why) for row, why in part.reasons.items())
+        first += len(part.transactions)
+    return Verdicts(
+        transactions=[one for part in parts for one in part.transactions],
+        scores=np.concatenate([part.scores for part in parts]),
+        outcomes=np.concatenate([part.outcomes for part in parts]),
+        reasons=reasons,
+        arrays={name: np.concatenate([part.arrays[name] for part in parts]) for name in parts[0].arrays},
+        model=parts[0].model,
+    )
 
 
 def verdicts(step: Step, transactions: Sequence[Transaction]) -> Verdicts:

@@ -18,6 +18,7 @@ from fraud.settings import Settings
 from fraud.tokens import Tokeniser
 from fraud.transaction import Transaction
 from models.scorer import Scorer
+from stream.admission import Portion
 from stream.broker import Sent, Topics, ensure_topics, new_producer
 from stream.engine import Engine, Taken
 from stream.follower import LedgerFollower, decode_all
@@ -37,13 +38,16 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 Arguments = TypeVarTuple("Arguments")
 
-QUEUED = 1
+QUEUED = 32
 """Runs of entries that may wait for the record; then the engine waits, and what comes meanwhile shares the next run."""
+
+TOGETHER = 4_096
+"""Decided transactions from which on no further run shares a write to the record."""
 
 LOOKED_AT = 25
 """Payments that are looked at in one go, for a millisecond or so."""
 
-IDLE_SECONDS = 0.2
+IDLE_SECONDS = 0.05
 GRACE_SECONDS = 2.0
 """How long the worker that had a partition before may take to finish what it has scored already."""
 
@@ -80,8 +84,8 @@ class Worker:
         """By partition, first offset of each fetch that is under way, and the broker's time of that record."""
         self._queue: asyncio.Queue[tuple[Taken, Sent]] = asyncio.Queue(QUEUED)
         """Taken by the engine, suspicions on their way to the desk; done when settled."""
-        self._sent: asyncio.Queue[tuple[Taken, Sent]] = asyncio.Queue(QUEUED)
-        """On record, decisions on their way to their topic."""
+        self._sent: asyncio.Queue[tuple[Taken, int, Sent]] = asyncio.Queue(QUEUED)
+        """On record, with how many runs of entries it was, decisions on their way to their topic."""
         self._turn = asyncio.Lock()
         """Held by whoever may move the engine."""
         self._ready = asyncio.Event()
@@ -98,11 +102,13 @@ class Worker:
         await self.producer.start()
         self.follower = LedgerFollower(self.settings)
         await self.follower.start()
-        # Of its own: one producer has one request under way, and what comes in would wait for what goes out.
+        # Each of its own: one producer has one request under way, and what comes in would wait for what goes out.
         self._ledger = new_producer(self.settings)
         await self._ledger.start()
         self.intake = Intake(self.settings, self._ledger, Tokeniser.from_settings(self.settings))
-        self.outlet = Outlet(self.topics, self.producer, self.record, self.metrics)
+        self._desk = new_producer(self.settings)
+        await self._desk.start()
+        self.outlet = Outlet(self.topics, self.producer, self._desk, self.record, self.metrics)
         self._tasks = [asyncio.create_task(self._watch(one)) for one in self._parts()]
 
     @property
@@ -114,21 +120,26 @@ class Worker:
         """Note the first offset of a fetch and the broker's time of that record, in seconds since the epoch."""
         self._fetched.setdefault(partition, deque()).append((offset, time))
 
-    async def accept(self, partition: int, records: list[tuple[int, bytes]]) -> None:
+    async def accept(self, portions: Sequence[Portion]) -> None:
         """Records of the transactions topic, from Faust's consumer; waits while ownership is being settled."""
         await self._ready.wait()
+        for partition, records in portions:
+            await self._answer_again(partition, records)
+        await self.intake.accept(portions)
+
+    async def _answer_again(self, partition: int, records: Sequence[tuple[int, bytes]]) -> None:
+        """Send once more what is on record of them and not known to have gone out."""
         decided = self._decided_from.get(partition)
         if decided is None:
             return
         answered = self._answered.get(partition, 0)
         again = [one for one in records if answered <= one[0] < decided]
         if again:
-            entry = self.intake.admit(partition, again)
+            (entry,) = self.intake.admit([(partition, again)])
             rows = zip(entry.offsets, entry.transactions, strict=True)
             repeated = [(partition, offset, transaction) for offset, transaction in rows]
             await self.outlet.answer_again(repeated, entry.letters)
         self._answered[partition] = max(answered, min(records[-1][0] + 1, decided))
-        await self.intake.accept(partition, records)
 
     def settled(self) -> Mapping[int, int]:
         """By owned partition, the source offset below which everything is on record and has been answered."""
@@ -185,6 +196,7 @@ class Worker:
                     await task
         await self.follower.stop()
         await self._ledger.stop()
+        await self._desk.stop()
         await self.producer.stop()
         if self.engine is not None and not self.failure.done():
             await self._in_engine_thread(self._save_last, self.engine)
@@ -205,6 +217,7 @@ class Worker:
         while self.intake.waiting or self._queue.qsize():
             await asyncio.sleep(0.01)
         await self._queue.join()
+        await self.outlet.tell_rest()
 
     async def _settle(self, partitions: set[int]) -> None:
         async with self._turn:
@@ -280,15 +293,17 @@ class Worker:
     async def _decide(self) -> None:
         while True:
             async with self._turn:
-                moved = self.engine is not None and await self._advance(self.engine)
+                if has_state := self.engine is not None:
+                    await self._advance(self.engine)
             # Whoever waits for the turn gets it now.
-            await asyncio.sleep(0 if moved else 0.005)
+            await asyncio.sleep(0 if has_state else 0.005)
 
-    async def _advance(self, engine: Engine) -> bool:
+    async def _advance(self, engine: Engine) -> None:
         """Take what the ledger has, greedily, or in batches of ``batch_ms`` where that is set."""
         messages = await self.follower.take(IDLE_SECONDS)
         if not messages:
-            return False
+            await self.outlet.tell_rest()
+            return
         if wait := self.settings.stream.batch_ms:
             await asyncio.sleep(wait / 1000)
             messages += await self.follower.take(0)
@@ -296,17 +311,23 @@ class Worker:
             taken = await self._in_engine_thread(_take, engine, messages, self.thresholds.known)
         await self._queue.put((taken, await self.outlet.tell_desk(taken)))
         await self._save_when_due(engine, taken.events)
-        return True
 
     async def _finish(self) -> None:
+        """Write to the record what has been taken meanwhile, together: a commit costs more than a few rows."""
         while True:
             taken, told = await self._queue.get()
-            await self._sent.put((taken, await self.outlet.finish(taken, told)))
+            runs = 1
+            while taken.rows < TOGETHER and not self._queue.empty():
+                later, also = self._queue.get_nowait()
+                taken.add(later)
+                told += also
+                runs += 1
+            await self._sent.put((taken, runs, await self.outlet.finish(taken, told)))
 
     async def _acknowledge(self) -> None:
         """Settle, in order, what was decided and sent: the next ones are being written meanwhile."""
         while True:
-            taken, sent = await self._sent.get()
+            taken, runs, sent = await self._sent.get()
             await asyncio.gather(*sent)
             self.intake.settle(taken.settled)
             for (_, partition), offset in taken.settled.items():
@@ -316,7 +337,8 @@ class Worker:
                     if answered >= self._decided_from[partition]:
                         self._answered[partition] = max(answered, offset)
                 self._observe_latency(partition, offset)
-            self._queue.task_done()
+            for _ in range(runs):
+                self._queue.task_done()
 
     def _observe_latency(self, partition: int, settled: int) -> None:
         under_way, now = self._fetched.get(partition), time.time()

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from fraud.errors import InputError
+from fraud.memory_reuse import long_running
 from fraud.settings import Settings
 
 __all__ = ["command"]
@@ -34,5 +35,6 @@ def command(
     sys.setswitchinterval(SWITCH_SECONDS)
     # Faust's own log set-up would take the form of the settings away.
     logging.getLogger().setLevel((log_level or settings.log_level).upper())
+    long_running()
     worker = app.Worker(override_logging=False, redirect_stdouts=False, quiet=True)
     worker.execute_from_commandline()

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from fraud import record_batches, record_hashes, record_known, record_lookup, record_reader
+from fraud import record_batches, record_eras, record_hashes, record_known, record_lookup, record_reader
 from fraud import record_tables as table
 from fraud.record import Record
 from fraud.record_known import KnownIds
@@ -95,15 +95,17 @@ def test_ids_that_share_a_hash_are_told_apart(record: Record, monkeypatch: pytes
     assert record.decisions(["t1", "t4", "t9"]) == {"t1": decision(1), "t4": decision(4)}
 
 
+@pytest.mark.parametrize(("full", "young"), [(10, 0), (10, 6), (40, 13)])
 def test_what_is_asked_at_a_node_is_found_in_every_era(
-    record: Record, monkeypatch: pytest.MonkeyPatch
+    record: Record, monkeypatch: pytest.MonkeyPatch, full: int, young: int
 ) -> None:
-    monkeypatch.setattr(record_batches, "ERA_TRANSACTIONS", 10)
+    monkeypatch.setattr(record_eras, "ERA_TRANSACTIONS", full)
+    monkeypatch.setattr(record_eras, "YOUNG_TRANSACTIONS", young)
     monkeypatch.setattr(record_lookup, "FIRST_ERAS", 1)
     order = np.random.default_rng(1).permutation(300).tolist()
     for start in range(0, 300, 6):
         write(record, order[start : start + 6], stream=f"ledger-{start % 4}")
-    assert record.count(table.eras) >= 20
+    assert 200 / full <= record.count(table.eras) <= 50
     since, until = START + timedelta(minutes=50), START + timedelta(minutes=250)
     for node in ("a_3", "shop1", "d_2", "i_5", "none"):
         at = [transaction(i) for i in reversed(range(300)) if node in ends(transaction(i))]
