@@ -86,16 +86,23 @@
     return { type: "Alert", namespace: "dash_mantine_components", props };
   }
 
+  function busy(is) {
+    document.querySelectorAll(".canvas-box").forEach((box) => box.setAttribute("aria-busy", String(is)));
+  }
+
   // Of pictures asked for one after the other only the last is shown.
   async function draw(_subject, scope) {
     const turn = ++state.turn;
     let graph;
+    busy(true);
     try {
       graph = await picture(scope);
     } catch (error) {
+      busy(false);
       return trouble(error.message);
     }
     if (turn !== state.turn) return window.dash_clientside.no_update;
+    busy(false);
     whenThere((cy) => turn === state.turn && show(cy, graph));
     return graph.note;
   }
