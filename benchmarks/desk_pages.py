@@ -1,38 +1,29 @@
-"""The investigators' pages in a real Chromium, over a record of 100,000 cases and as many relationships as asked for.
+"""The investigators' pages in a real Chromium, over 100,000 cases and a Neo4j of ten million relationships.
 
-The server is ``python -m fraud dashboard`` in a process of its own with its embedded graph store; people sign in by the
-form. Times are taken in the browser, from the beginning of the navigation or from the click.
+The server is ``python -m fraud dashboard`` in a process of its own; people sign in by the form. Times are taken in the
+browser, from the beginning of the navigation or from the click. The case that is drawn is a ring of 620 members, one of
+them the merchant that a tenth of all relationships end at.
+
+Run: python -m benchmarks.desk_pages [--cases 100000] [--edges 10000000] [--home DIR]
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
-import signal
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from benchmarks.desk_people import PEOPLE, people_at_once
-from benchmarks.desk_world import add_cases, add_great_ring, add_payments
+from benchmarks.desk_people import people_at_once
+from benchmarks.desk_served import World, made_world, neo4j_of, serving
 from benchmarks.results import machine, write_result, write_section
-from fraud.access import SYSTEM, Role
-from fraud.errors import RingfenceError
 from fraud.progress import stage
-from fraud.record import Record
-from fraud.users import Users
-from graph.arcade import ArcadeServer
 
 __all__ = ["main"]
 
@@ -67,7 +58,7 @@ const look = setInterval(() => {
 }, 10);
 """
 SERVER_TIMES = """
-() => performance.getEntriesByType('resource').filter((e) => e.name.includes('_dash-update-component'))
+() => performance.getEntriesByType('resource').filter((e) => /_dash-update-component|_canvas/.test(e.name))
   .map((e) => e.responseStart - e.requestStart)
 """
 
@@ -90,99 +81,35 @@ def main() -> None:
     """Make the world, measure, write the section."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=100_000, help="Cases in the queue.")
-    parser.add_argument("--edges", type=int, default=300_000, help="Relationships in record and graph store.")
+    parser.add_argument(
+        "--edges", type=int, default=10_000_000, help="Relationships in the graph store, about."
+    )
     parser.add_argument("--home", type=Path, help="Keep the world here and use one that is there already.")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as aside:
-        home = chosen.home or Path(aside)
-        passwords, case_id, edges = _world(home, chosen.cases, chosen.edges)
-        with _serving(home) as address, stage("Measure in Chromium"):
-            figures = _measure(address, passwords, case_id)
-    _write(figures, chosen.cases, edges)
+        home = (chosen.home or Path(aside)).absolute()
+        world = made_world(home, chosen.cases, chosen.edges)
+        with neo4j_of(home) as service, serving(home, service) as address, stage("Measure in Chromium"):
+            figures = _measure(address, world)
+    _write(figures, world)
 
 
-def _world(home: Path, cases: int, edges: int) -> tuple[dict[str, str], str, int]:
-    """A record and a graph store in ``home``; returns passwords by name, the great ring's case and the edges."""
-    home.mkdir(parents=True, exist_ok=True)
-    kept = home / "world.json"
-    if kept.exists():
-        told = json.loads(kept.read_text())
-        return told["passwords"], told["case"], told["edges"]
-    now = datetime.now(UTC).replace(microsecond=0)
-    record = Record.open(f"sqlite:///{home}/record.sqlite3")
-    try:
-        with stage("Write payments"):
-            payments = add_payments(record, edges, now=now)
-        with stage("Write cases"):
-            add_cases(record, cases, now=now)
-        add_great_ring(record, now=now)
-        with record.engine.connect() as connection:
-            case = connection.exec_driver_sql("SELECT max(number) FROM cases").scalar_one()
-        users = Users(record.engine)
-        names = ["bench", *(f"bench{number}" for number in range(PEOPLE))]
-        passwords = {name: users.add(name, Role.ADMIN, by=SYSTEM, must_change=False)[1] for name in names}
-        newest = record.streams()
-    finally:
-        record.close()
-    _catch_up(home, newest)
-    kept.write_text(
-        json.dumps({"passwords": passwords, "case": f"C-{case:06d}", "edges": 3 * payments + 1_380})
-    )
-    return passwords, f"C-{case:06d}", 3 * payments + 1_380
-
-
-def _catch_up(home: Path, newest: dict[str, int]) -> None:
-    """Let the dashboard's own writer bring the embedded graph store up to the record."""
-    with (
-        stage("Fill the graph store"),
-        _serving(home),
-        ArcadeServer(home / "graph") as shared,
-        shared.connect() as store,
-    ):
-        until = time.monotonic() + CATCH_UP_SECONDS
-        while any(store.position(stream) < batch for stream, batch in newest.items()):
-            if time.monotonic() > until:
-                raise RingfenceError("the graph store has not caught up in time; take fewer --edges")
-            time.sleep(2.0)
-
-
-@contextmanager
-def _serving(home: Path) -> Iterator[str]:
-    environment = {**os.environ, "RINGFENCE_HOME": str(home), "RINGFENCE_ARCADE__MEMORY_MB": "1024"}
-    command = [sys.executable, "-m", "fraud", "dashboard", "--port", "0"]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as server:
-        if server.stdout is None:
-            raise RingfenceError("the dashboard says nothing")
-        address = None
-        for line in server.stdout:
-            if found := re.search(r"http://127\.0\.0\.1:\d+", line):
-                address = found[0]
-                break
-        if address is None:
-            raise RingfenceError("the dashboard did not start")
-        try:
-            yield address
-        finally:
-            server.send_signal(signal.SIGTERM)
-            server.wait(120)
-
-
-def _measure(address: str, passwords: dict[str, str], case_id: str) -> dict[str, float]:
+def _measure(address: str, world: World) -> dict[str, float]:
     figures: dict[str, float] = {}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
         page.set_default_timeout(60_000)
-        _sign_in(page, address, passwords["bench"])
+        _sign_in(page, address, world.passwords["bench"])
         page.add_init_script(WATCH_ROWS)
         paints = [_first_paint(page, address) for _ in range(TURNS + 1)]
         # The very first visit compiles what the server and the browser have not seen yet.
         figures["first paint, first visit"] = paints[0]
         figures["first paint"] = statistics.median(paints[1:])
         figures |= _filters(page, address)
-        figures |= _case_page(page, address, case_id)
+        figures |= _case_page(page, address, world.case_id)
         browser.close()
-    return figures | people_at_once(address, passwords)
+    return figures | people_at_once(address, world.passwords)
 
 
 def _sign_in(page: Page, address: str, password: str) -> None:
@@ -256,7 +183,8 @@ def _case_page(page: Page, address: str, case_id: str) -> dict[str, float]:
     }
 
 
-def _write(figures: dict[str, float], cases: int, edges: int) -> None:
+def _write(figures: dict[str, float], world: World) -> None:
+    cases, edges = world.cases, world.edges
     bars = [
         Bar(f"queue of {cases:,} cases, first paint", figures["first paint"], 1_500),
         Bar("the same, filter by severity", figures["filter by severity"], 300),
@@ -279,13 +207,15 @@ def _write(figures: dict[str, float], cases: int, edges: int) -> None:
         (
             "## The desk's pages in Chromium",
             "",
-            f"{datetime.now(UTC):%Y-%m-%d}. `python -m fraud dashboard`, its embedded graph store, SQLite, headless",
-            f"Chromium on the same machine; medians of {TURNS} visits with a warm browser cache (first visit, with a",
-            f"cold one: {figures['first paint, first visit']:,.0f} ms). Twenty sessions sent",
+            f"{datetime.now(UTC):%Y-%m-%d}. `python -m fraud dashboard`, Neo4j, SQLite and headless Chromium on one",
+            f"machine; medians of {TURNS} visits with a warm browser cache (first visit, with a cold one:",
+            f"{figures['first paint, first visit']:,.0f} ms). Load of the last minute as it ended:",
+            f"{os.getloadavg()[0]:.1f}.",
+            "Twenty sessions sent",
             f"{figures['requests of 20 people']:,.0f} requests: median {figures['median of 20 people']:,.0f} ms,",
             f"95th percentile {figures['95th percentile of 20 people']:,.0f} ms.",
-            f"{machine('dash', 'dash-ag-grid', 'dash-cytoscape', 'waitress', 'playwright')}.",
-            f"`python -m benchmarks.desk_pages --edges {edges}`",
+            f"{machine('dash', 'dash-ag-grid', 'dash-cytoscape', 'waitress', 'neo4j', 'playwright')}.",
+            f"`python -m benchmarks.desk_pages --edges {world.asked_edges}`",
             "",
             "| | measured | wanted | |",
             "|---|---:|---:|---|",

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from sqlalchemy import insert
+from sqlalchemy import func, insert, select
 
 from fraud.alert import Alert, Severity, Subject
 from fraud.case import CaseState
@@ -43,10 +43,12 @@ STATE_SHARES = (0.6, 0.2, 0.02, 0.18)
 def add_cases(record: Record, number: int, *, now: datetime, seed: int = 0) -> None:
     """Write ``number`` alerts and a case for each, opened over the 90 days before ``now``."""
     draw = np.random.default_rng(seed)
+    with record.engine.connect() as connection:
+        there = connection.scalar(select(func.coalesce(func.max(cases.c.number), 0))) or 0
     made = 0
     while made < number:
         size = min(PORTION, number - made)
-        pairs = list(_pairs(draw, made, size, now))
+        pairs = list(_pairs(draw, there + made, size, now))
         with record.engine.connect() as connection, writing(connection):
             connection.execute(insert(alerts), [alert for alert, _ in pairs])
             connection.execute(insert(cases), [case for _, case in pairs])
@@ -71,9 +73,10 @@ def add_payments(record: Record, edges: int, *, now: datetime, seed: int = 0) ->
     return number
 
 
-def add_great_ring(record: Record, *, now: datetime) -> tuple[str, int]:
-    """Write a ring of 620 members with 1,380 relationships between them, and its alert; returns ring and elements."""
+def add_great_ring(record: Record, *, now: datetime, hub: str) -> None:
+    """Write a ring of 620 members with 1,380 relationships between them, and its alert; ``hub`` is one of its shops."""
     accounts, devices, addresses, shops = 400, 100, 100, 20
+    names = [hub, *(f"great-shop-{i}" for i in range(1, shops))]
     paid = []
     for i in range(accounts):
         for turn in range(2 if i < 180 else 1):
@@ -83,7 +86,7 @@ def add_great_ring(record: Record, *, now: datetime) -> tuple[str, int]:
                     event_time=now - timedelta(minutes=2_000 - 2 * i - turn),
                     account_id=f"a_great{i}",
                     amount=100.0 + i,
-                    merchant_id=f"great-shop-{i % shops}",
+                    merchant_id=names[i % shops],
                     device_id=f"d_great{(i + turn) % devices}",
                     # The second payment is from another device alone, so that each pair is one relationship.
                     ip=f"i_great{i % addresses}",
@@ -91,14 +94,14 @@ def add_great_ring(record: Record, *, now: datetime) -> tuple[str, int]:
                 )
             )
     decisions = [Decision(one.transaction_id, one.event_time, 0.9, Outcome.REVIEW, "great") for one in paid]
-    kinds = (
-        (NodeKind.ACCOUNT, "a_great", accounts),
-        (NodeKind.DEVICE, "d_great", devices),
-        (NodeKind.IP, "i_great", addresses),
-        (NodeKind.MERCHANT, "great-shop-", shops),
-    )
+    ids = {
+        NodeKind.ACCOUNT: [f"a_great{i}" for i in range(accounts)],
+        NodeKind.DEVICE: [f"d_great{i}" for i in range(devices)],
+        NodeKind.IP: [f"i_great{i}" for i in range(addresses)],
+        NodeKind.MERCHANT: names,
+    }
     members = tuple(
-        RingMember(f"{name}{i}", kind, "payer", 0.9, now) for kind, name, many in kinds for i in range(many)
+        RingMember(member, kind, "payer", 0.9, now) for kind, of_kind in ids.items() for member in of_kind
     )
     ring = Ring(
         ring_id="great-ring",
@@ -128,7 +131,6 @@ def add_great_ring(record: Record, *, now: datetime) -> tuple[str, int]:
         transaction_ids=ring.transaction_ids,
     )
     record.write_batch(paid, decisions, rings=[ring], alerts=[alert])
-    return ring.ring_id, len(members) + accounts * 3 + 180
 
 
 def _payment(number: int, at: datetime, shop: int, amount: float) -> Transaction:

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.neo4j_graph import HUB_MERCHANT, HUB_PAYER, Sizes, import_files, name, write_files
+from benchmarks.neo4j_graph import HUB_MERCHANT, HUB_PAYER, Sizes, load_graph, name
 from benchmarks.neo4j_model import write_rate
 from benchmarks.results import machine, write_result, write_section
 from fraud.errors import StoreError
@@ -94,7 +94,7 @@ def _measure(folder: Path, sizes: Sizes, asked: int) -> dict[str, Any]:
         folder / "neo4j", cache=ServicesSettings().cache, memory_mb=1_024, page_cache_mb=2_048
     )
     with stage("Loading"):
-        written, load = _load(folder, service, sizes)
+        written, load = load_graph(folder, service, sizes)
     with service, _connect(service) as store, _connect(service, patience=0.1) as peer:
         began = time.perf_counter()
         store.prepare()
@@ -115,22 +115,6 @@ def _measure(folder: Path, sizes: Sizes, asked: int) -> dict[str, Any]:
         "questions": asked_for,
         "writes_a_second": rate,
     }
-
-
-def _load(folder: Path, service: Neo4jService, sizes: Sizes) -> tuple[dict[str, int], dict[str, float]]:
-    files = folder / "files"
-    files.mkdir()
-    marks = [time.perf_counter()]
-    written = write_files(files, sizes)
-    marks.append(time.perf_counter())
-    with service:
-        pass  # the first start makes its configuration and its users
-    marks.append(time.perf_counter())
-    import_files(files, service)
-    marks.append(time.perf_counter())
-    for file in files.iterdir():
-        file.unlink()
-    return written, {"files": marks[1] - marks[0], "import": marks[3] - marks[2]}
 
 
 def _connect(service: Neo4jService, patience: float = 5.0) -> GraphStore:

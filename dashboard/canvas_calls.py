@@ -1,4 +1,4 @@
-"""What the canvas asks of the server: a picture, the neighbours of a node, how many more there are, what a node did."""
+"""What the canvas asks of the server beside its picture: the neighbours of a node, how many there are, what it did."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Any
 import dash_mantine_components as dmc
 from dash import ClientsideFunction, Dash, Input, Output, State, no_update
 
-from dashboard.canvas_elements import drawing, element_id, elements, node_key
-from dashboard.canvas_source import About, banner, choices, expand, read
+from dashboard.canvas_elements import element_id, elements, node_key
+from dashboard.canvas_picture import register_picture
+from dashboard.canvas_source import choices, expand
 from dashboard.canvas_view import MOST_ASKED
-from dashboard.desk import Desk, notice, trouble
+from dashboard.desk import Desk, trouble
 from dashboard.node_panel import node_panel
 from dashboard.words import KIND_WORDS, count, moment, money
 from fraud.access import Permission
@@ -38,9 +39,15 @@ Ask = Mapping[str, Any]
 def register_canvas(app: Dash, desk: Desk) -> None:
     """Add the callbacks of the canvas, once for all pages that have one."""
     _register_reads(desk)
+    register_picture(app, desk)
+    app.clientside_callback(
+        ClientsideFunction("ringfence_canvas", "draw"),
+        Output("canvas-note", "children"),
+        Input("canvas-subject", "data"),
+        Input("canvas-scope", "value"),
+    )
     for name, output, inputs in (
-        ("draw", Output("canvas-drawn", "data"), (Input("canvas-graph", "data"),)),
-        ("learn", Output("canvas-drawn", "data", allow_duplicate=True), (Input("canvas-degrees", "data"),)),
+        ("learn", Output("canvas-drawn", "data"), (Input("canvas-degrees", "data"),)),
         ("take", Output("canvas-drawn", "data", allow_duplicate=True), (Input("canvas-found", "data"),)),
         ("pick", Output("canvas-drawn", "data", allow_duplicate=True), (Input("canvas-pick", "value"),)),
         ("seek", Output("canvas-when", "children"), (Input("canvas-time", "value"),)),
@@ -73,24 +80,6 @@ HUB_FIELDS = (
 
 
 def _register_reads(desk: Desk) -> None:
-    @desk.guard.callback(
-        Permission.VIEW,
-        Output("canvas-graph", "data"),
-        Output("canvas-note", "children"),
-        Input("canvas-subject", "data"),
-        Input("canvas-scope", "value"),
-    )
-    def draw(subject: dict[str, str], scope: str) -> tuple[Any, Any]:
-        try:
-            found = read(desk, About(**subject), scope)
-        except RingfenceError as error:
-            return {"elements": [], "span": None}, trouble(error)
-        if not found.subgraph.nodes:
-            return {"elements": [], "span": None}, notice(
-                "Nothing to draw", "Neither the graph store nor the record knows anything of it yet."
-            )
-        return drawing(found.subgraph, found.marks, desk.currency), banner(found.note)
-
     @desk.guard.callback(
         Permission.VIEW,
         Output("canvas-degrees", "data"),

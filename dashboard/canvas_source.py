@@ -17,7 +17,7 @@ from graph.expansion import Choice, Wanted
 from graph.subgraph import NodeKey, Subgraph
 from graph.surroundings import among
 
-__all__ = ["RING", "About", "Found", "banner", "choices", "expand", "read"]
+__all__ = ["NEAR", "RING", "WIDE", "About", "Found", "banner", "choices", "expand", "read"]
 
 MOST_NODES = 900
 """Of a ring; with its relationships about as many elements as the canvas moves smoothly."""
@@ -26,8 +26,8 @@ MOST_AROUND = 200
 MOST_TRANSACTIONS = 500
 
 RING = "ring"
-WIDE = "around"
-"""The scope that shows neighbours too."""
+NEAR, WIDE = "members", "around"
+"""The scopes: what it is about, and neighbours too."""
 
 
 class About(msgspec.Struct, frozen=True):

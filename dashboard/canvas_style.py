@@ -24,10 +24,9 @@ LEAST_READABLE = 8
 def _style(
     ink: str, paper: str, line: str, fills: dict[str, tuple[str, str]], ours: str
 ) -> list[dict[str, Any]]:
-    node = {
+    node = {"width": 38, "height": 38, "border-width": 2}
+    named = {
         "label": "data(label)",
-        "width": 38,
-        "height": 38,
         "font-size": 13,
         "font-family": "system-ui, sans-serif",
         "color": ink,
@@ -36,7 +35,6 @@ def _style(
         "text-background-color": paper,
         "text-background-opacity": 0.85,
         "text-background-padding": 2,
-        "border-width": 2,
         "min-zoomed-font-size": LEAST_READABLE,
     }
     edge = {
@@ -70,12 +68,19 @@ def _style(
     }
     return [
         {"selector": "node", "style": node},
+        {"selector": "node.named, node:selected", "style": named},
         {"selector": "edge", "style": edge},
         {"selector": "edge.paid", "style": {"target-arrow-shape": "triangle", "arrow-scale": 0.8}},
         {"selector": "edge.uses, edge.from", "style": {"line-style": "dashed", "width": 1.6}},
         {
             "selector": "edge.plain",
-            "style": {"curve-style": "haystack", "line-style": "solid", "opacity": 0.5},
+            "style": {
+                "curve-style": "haystack",
+                "line-style": "solid",
+                "target-arrow-shape": "none",
+                "arrow-scale": 1,
+                "opacity": 0.5,
+            },
         },
         *({"selector": f".{kind.value}", "style": {"shape": shape}} for kind, shape in SHAPES.items()),
         *(

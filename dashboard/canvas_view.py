@@ -8,7 +8,7 @@ import dash_cytoscape as cyto
 import dash_mantine_components as dmc
 from dash import dcc, html
 
-from dashboard.canvas_source import WIDE, About
+from dashboard.canvas_source import NEAR, WIDE, About
 from dashboard.canvas_style import STYLES
 from dashboard.key_button import key_button
 from dashboard.legend import legend
@@ -45,9 +45,9 @@ def canvas_panel(about: About, *, title: str = "How they hang together", height:
     near = "Members" if about.key is None else "One step"
     scope = dmc.SegmentedControl(
         id="canvas-scope",
-        value="members",
+        value=NEAR,
         size="xs",
-        data=[{"value": "members", "label": near}, {"value": WIDE, "label": wide}],
+        data=[{"value": NEAR, "label": near}, {"value": WIDE, "label": wide}],
     )
     return dmc.Paper(
         [
@@ -86,7 +86,7 @@ def canvas_panel(about: About, *, title: str = "How they hang together", height:
     )
 
 
-STORES = ("graph", "shown", "degrees", "ask", "found", "chosen", "drawn", "hub-node")
+STORES = ("shown", "degrees", "ask", "found", "chosen", "drawn", "hub-node")
 
 
 def node_box() -> Any:

@@ -172,7 +172,7 @@ def _register_decisions(desk: Desk, acts: _Acts) -> None:
         State("case-reason-code", "value"),
         State("case-note", "value"),
         State("case-only-ticked", "checked"),
-        State("case-transactions", "selectedRows"),
+        State("case-transactions", "selectedRows", allow_optional=True),
         prevent_initial_call=True,
     )
     def decide(

@@ -65,7 +65,7 @@ COLUMNS: list[dict[str, Any]] = [
         "tooltipField": "reason",
         "sortable": False,
     },
-    {"field": "age", "headerName": "Age", "width": 72},
+    {"field": "age", "headerName": "Age", "width": 88},
     {
         "field": "due",
         "headerName": "Due",

@@ -46,6 +46,7 @@ def decisions_figure(days: Sequence[DayTrend]) -> dict[str, Any]:
             **_axis("All transactions"),
             "overlaying": "y",
             "side": "right",
+            "tickmode": "auto",
             "rangemode": "tozero",
             "tickformat": ",d",
             "showgrid": False,

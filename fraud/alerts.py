@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
+import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Self
 from zoneinfo import ZoneInfo
@@ -39,6 +40,7 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
 GAUGE_SECONDS = 10.0
+FORGET_SECONDS = 3_600.0
 
 
 class Dispatcher:
@@ -59,6 +61,7 @@ class Dispatcher:
         self._deliveries = Deliveries(engine)
         self._channels = open_channels(settings, config) if channels is None else dict(channels)
         self._fault: Exception | None = None
+        self._retention = settings.alerts.retention_days
         owner = secrets.token_hex(8)
         composer = composer_of(settings, config)
         self._lanes = [
@@ -104,6 +107,7 @@ class Dispatcher:
             while lane.step(self._now()):
                 tried += 1
         self._gauge()
+        self._forget()
         return tried
 
     def run(self, stop: threading.Event) -> None:
@@ -125,13 +129,15 @@ class Dispatcher:
 
     def _keep_routing(self, _: Lane | None, stop: threading.Event) -> None:
         patiently = _patience(stop)
-        gauged = 0.0
+        gauge_at = forget_at = 0.0
         while not stop.is_set():
             routed = patiently(self._route)
-            gauged += POLL_SECONDS
-            if gauged >= GAUGE_SECONDS:
+            if time.monotonic() >= gauge_at:
                 patiently(self._gauge)
-                gauged = 0.0
+                gauge_at = time.monotonic() + GAUGE_SECONDS
+            if time.monotonic() >= forget_at:
+                patiently(self._forget)
+                forget_at = time.monotonic() + FORGET_SECONDS
             if not routed:
                 stop.wait(POLL_SECONDS)
 
@@ -158,6 +164,10 @@ class Dispatcher:
             routed += portion
         self.metrics.routed.inc(routed)
         return routed
+
+    def _forget(self) -> None:
+        if self._retention is not None:
+            self._deliveries.forget(self._now() - timedelta(days=self._retention))
 
     def _gauge(self) -> None:
         standing = self._deliveries.standing(self._now())

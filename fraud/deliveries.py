@@ -6,15 +6,24 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, case, func, select, update
+from sqlalchemy import ColumnElement, Engine, case, delete, func, select, update
 
+from fraud.alert import AlertState
 from fraud.database import store_errors, writing
 from fraud.delivery import Delivery, DeliveryState
 from fraud.delivery_tables import deliveries as table
+from fraud.record_tables import alerts
 
 __all__ = ["Deliveries"]
 
 RETRIED = (DeliveryState.FAILED, DeliveryState.UNCERTAIN)
+OVER = (
+    DeliveryState.SENT,
+    DeliveryState.DELIVERED,
+    DeliveryState.SUPPRESSED,
+    DeliveryState.SUPERSEDED,
+)
+"""States after which nothing is done with a delivery any more."""
 
 
 class Deliveries:
@@ -76,6 +85,17 @@ class Deliveries:
         )
         with store_errors("write"), self._engine.connect() as connection, writing(connection):
             return connection.execute(again).rowcount
+
+    def forget(self, before: datetime) -> int:
+        """Remove deliveries of closed alerts to which nothing has happened since; returns how many there were.
+
+        Those that wait, are under way, or were given up and may be sent again stay. A state of an alert is routed once
+        whether its deliveries are there or not, so nothing is sent anew.
+        """
+        closed = select(alerts.c.alert_id).where(alerts.c.state == AlertState.CLOSED.value)
+        over = table.c.state.in_([state.value for state in OVER]) & (table.c.updated_at < before)
+        with store_errors("write"), self._engine.connect() as connection, writing(connection):
+            return connection.execute(delete(table).where(over, table.c.alert_id.in_(closed))).rowcount
 
     def _read(
         self, condition: ColumnElement[bool] | None, order: Sequence[Any], limit: int | None = None

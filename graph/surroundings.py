@@ -77,8 +77,8 @@ def nodes_around(
 
 def ring_members(work: ManagedTransaction, ring_id: str, limit: int) -> dict[NodeKey, str]:
     """Members of a ring with their roles, the highest scores first."""
-    found = rows(work, "ring_members", ring=ring_id, limit=limit)
-    return {NodeKey(_kind(row["labels"]), row["id"]): row["role"] for row in found}
+    (row,) = rows(work, "ring_members", ring=ring_id, limit=limit)
+    return {NodeKey(_kind(labels), node_id): role for labels, node_id, role in row["found"]}
 
 
 def ring_with_ties(work: ManagedTransaction, ring_id: str, limit: int) -> Subgraph:
@@ -87,16 +87,16 @@ def ring_with_ties(work: ManagedTransaction, ring_id: str, limit: int) -> Subgra
     if not roles:
         return Subgraph((), ())
     of_kinds = by_kind(roles)
-    members = [key.node_id for key in roles]
+    members = dict.fromkeys((key.node_id for key in roles), True)
     hubs = []
     edges: Edges = {}
-    found = rows(work, "ring_ties", payers=of_kinds["accounts"], members=members, most=MOST_LOOKED_THROUGH)
-    for row in found:
-        if row["seen"] == MOST_LOOKED_THROUGH:
-            hubs.append(row["account"])
+    (row,) = rows(work, "ring_ties", payers=of_kinds["accounts"], members=members, most=MOST_LOOKED_THROUGH)
+    for account, seen, ties in row["found"]:
+        if seen == MOST_LOOKED_THROUGH:
+            hubs.append(account)
             continue
-        source = NodeKey(NodeKind.ACCOUNT, row["account"])
-        for labels, node_id, *values in row["ties"]:
+        source = NodeKey(NodeKind.ACCOUNT, account)
+        for labels, node_id, *values in ties:
             add_edge(edges, source, NodeKey(_kind(labels), node_id), values)
     for row in rows(work, "ties_of_hubs", payers=hubs, **of_kinds) if hubs else ():
         for account, node_id, *values in row["found"]:

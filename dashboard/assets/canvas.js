@@ -4,8 +4,13 @@
   const LARGE = 400;
   const MOST_UNDO = 100;
   const FIT_PADDING = 36;
+  const MOST_FIT = 1.2;
+  const NODE_ROOM = 64;
+  // From this zoom on names are about to be large enough to be drawn (the style's min-zoomed-font-size).
+  const READABLE = 0.55;
+  const NEAR = "members";
 
-  const state = { cy: null, degrees: {}, most: 50, undo: [], asked: 0 };
+  const state = { cy: null, degrees: {}, undo: [], asked: 0, turn: 0 };
 
   function current() {
     const holder = document.getElementById("canvas");
@@ -29,8 +34,6 @@
     if (line) line.textContent = text;
   }
 
-  // --- drawing ---
-
   function adopt(cy) {
     if (state.cy === cy) return;
     state.cy = cy;
@@ -41,10 +44,14 @@
     cy.on("mouseover", "node, edge", (event) => tip(event.target, event.renderedPosition));
     cy.on("mouseout tap drag pan zoom", hideTip);
     cy.on("resize", () => cy.scratch("untouched") && fit());
+    cy.on("zoom", nameWhenReadable);
     cy.on("tapstart scrollzoom", () => cy.scratch("untouched", false));
   }
 
-  // A large picture is drawn by cheaper means: straight lines, and a still image while it is moved.
+  // --- drawing ---
+
+  // A large picture is drawn by cheaper means: straight lines without heads, names only once they can be read, and a
+  // still image while it is moved.
   function suit(cy, number) {
     const renderer = cy.renderer();
     renderer.textureOnViewport = number > LARGE;
@@ -53,51 +60,108 @@
 
   // Before they are added, so that their style is worked out once.
   function suited(elements, number) {
-    if (number <= LARGE) return elements;
-    return elements.map((one) => (one.data.source ? { ...one, classes: `${one.classes} plain` } : one));
+    const extra = number > LARGE ? { line: " plain", node: "" } : { line: "", node: " named" };
+    return elements.map((one) => ({ ...one, classes: one.classes + (one.data.source ? extra.line : extra.node) }));
   }
 
-  function draw(graph) {
-    if (!graph || !graph.elements) return window.dash_clientside.no_update;
-    whenThere((cy) => {
-      const began = performance.now();
-      adopt(cy);
-      const pinned = {};
-      cy.nodes(".pinned").forEach((node) => void (pinned[node.id()] = { ...node.position() }));
-      suit(cy, graph.elements.length);
-      cy.batch(() => {
-        cy.elements().remove();
-        cy.add(suited(graph.elements, graph.elements.length));
-        Object.entries(pinned).forEach(([id, place]) => {
-          const node = cy.getElementById(id);
-          if (node.nonempty()) node.position(place).addClass("pinned").lock();
-        });
-      });
-      state.undo = [];
-      badges();
-      cy.scratch("untouched", true);
-      fit();
-      window.ringfenceReplay.begin(cy, graph.span);
-      say(`${cy.nodes().length} nodes, ${cy.edges().length} connections`);
-      cy.scratch("drawn", performance.now() - began);
-      tell("canvas-shown", { data: cy.nodes().map((node) => node.id()) });
-      tell("canvas-pick", {
-        data: cy.nodes().map((node) => ({ value: node.id(), label: node.data("name") })),
+  function nameWhenReadable() {
+    const cy = current();
+    if (cy && cy.zoom() >= READABLE) nameAll(cy);
+  }
+
+  function nameAll(cy) {
+    const nameless = cy.nodes().filter((node) => !node.hasClass("named"));
+    if (nameless.nonempty()) cy.batch(() => nameless.addClass("named"));
+  }
+
+  // The page's own address behind a prefix, as the answer to the page named it to be loaded early.
+  async function picture(scope) {
+    const answer = await fetch(`/_canvas${window.location.pathname}` + (scope === NEAR ? "" : `?scope=${scope}`));
+    if (!answer.ok) throw new Error(`The server answered ${answer.status}.`);
+    return answer.json();
+  }
+
+  function trouble(text) {
+    const props = { title: "The canvas cannot be drawn now", children: text, color: "red", variant: "light" };
+    return { type: "Alert", namespace: "dash_mantine_components", props };
+  }
+
+  function busy(is) {
+    document.querySelectorAll(".canvas-box").forEach((box) => box.setAttribute("aria-busy", String(is)));
+  }
+
+  // Of pictures asked for one after the other only the last is shown.
+  async function draw(_subject, scope) {
+    const turn = ++state.turn;
+    let graph;
+    busy(true);
+    try {
+      graph = await picture(scope);
+    } catch (error) {
+      busy(false);
+      return trouble(error.message);
+    }
+    if (turn !== state.turn) return window.dash_clientside.no_update;
+    busy(false);
+    whenThere((cy) => turn === state.turn && show(cy, graph));
+    return graph.note;
+  }
+
+  function show(cy, graph) {
+    const began = performance.now();
+    adopt(cy);
+    const pinned = {};
+    cy.nodes(".pinned").forEach((node) => void (pinned[node.id()] = { ...node.position() }));
+    suit(cy, graph.elements.length);
+    cy.batch(() => {
+      cy.elements().remove();
+      cy.add(suited(graph.elements, graph.elements.length));
+      Object.entries(pinned).forEach(([id, place]) => {
+        const node = cy.getElementById(id);
+        if (node.nonempty()) node.position(place).addClass("pinned").lock();
       });
     });
-    return window.dash_clientside.no_update;
+    state.undo = [];
+    badges();
+    cy.scratch("untouched", true);
+    fit();
+    say(`${cy.nodes().length} nodes, ${cy.edges().length} connections`);
+    cy.scratch("drawn", performance.now() - began);
+    // What goes round the picture comes once it has been painted.
+    requestAnimationFrame(() => setTimeout(() => state.cy === cy && !cy.destroyed() && tellAround(cy, graph)));
   }
 
+  function tellAround(cy, graph) {
+    window.ringfenceReplay.begin(cy, graph.span);
+    tell("canvas-shown", { data: cy.nodes().map((node) => node.id()) });
+    tell("canvas-pick", {
+      data: cy.nodes().map((node) => ({ value: node.id(), label: node.data("name") })),
+    });
+  }
+
+  // By the places alone: to ask for boxes would have every name measured.
   function fit() {
     const cy = current();
     if (!cy) return;
-    const seen = cy.elements(":visible");
+    const seen = cy.nodes().filter((node) => !node.hasClass("hidden") && !node.hasClass("future"));
     if (seen.empty()) return;
-    cy.fit(seen, FIT_PADDING);
-    if (cy.zoom() > 1.2) {
-      cy.zoom(1.2);
-      cy.center(seen);
-    }
+    const x = seen.map((node) => node.position("x"));
+    const y = seen.map((node) => node.position("y"));
+    const [left, right, top, bottom] = [Math.min(...x), Math.max(...x), Math.min(...y), Math.max(...y)];
+    const room = (most) => Math.max(1, most - 2 * FIT_PADDING);
+    const zoom = Math.min(
+      room(cy.width()) / (right - left + NODE_ROOM),
+      room(cy.height()) / (bottom - top + NODE_ROOM),
+      MOST_FIT,
+    );
+    const level = Math.max(cy.minZoom(), zoom);
+    cy.viewport({
+      zoom: level,
+      pan: {
+        x: cy.width() / 2 - (level * (left + right)) / 2,
+        y: cy.height() / 2 - (level * (top + bottom)) / 2,
+      },
+    });
   }
 
   // --- badges: how many relationships of a node are not on the canvas ---
@@ -279,9 +343,10 @@
     if (box) box.hidden = true;
   }
 
-  function picture() {
+  function save() {
     const cy = current();
     if (!cy) return;
+    nameAll(cy);
     const paper = getComputedStyle(document.body).backgroundColor;
     const link = document.createElement("a");
     link.href = URL.createObjectURL(cy.png({ full: true, output: "blob", bg: paper, maxWidth: 4000, maxHeight: 4000 }));
@@ -290,7 +355,7 @@
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   }
 
-  const acts = { expand: () => expand(), hide, pin, undo, fit, picture };
+  const acts = { expand: () => expand(), hide, pin, undo, fit, picture: save };
 
   document.addEventListener("click", function (event) {
     const button = event.target.closest && event.target.closest("[data-canvas]");

@@ -25,7 +25,10 @@
 
   // The table that J and K move in: a grid of the class key-rows, by the api that dash-ag-grid keeps for its id.
   function table() {
-    const holder = [...document.querySelectorAll(".key-rows")].find(isVisible);
+    return apiOf([...document.querySelectorAll(".key-rows")].find(isVisible));
+  }
+
+  function apiOf(holder) {
     if (!holder || !holder.id || !window.dash_ag_grid) return null;
     try {
       return window.dash_ag_grid.getApi(holder.id);
@@ -145,6 +148,17 @@
 
   document.addEventListener("click", function (event) {
     if (event.target.closest && event.target.closest("[data-key='?']")) help();
+  });
+
+  // A click opens a row that leads somewhere, with Ctrl in a tab of its own; the box before it only selects.
+  document.addEventListener("click", function (event) {
+    const line = event.target.closest && event.target.closest(".key-rows .ag-row");
+    if (!line || event.target.closest("[col-id='ag-Grid-SelectionColumn']")) return;
+    const api = apiOf(line.closest(".key-rows"));
+    const row = api && api.getDisplayedRowAtIndex(Number(line.getAttribute("row-index")));
+    if (!row || !row.data || !row.data.href) return;
+    if (event.ctrlKey || event.metaKey) window.open(row.data.href, "_blank", "noopener");
+    else window.ringfenceGo(row.data.href);
   });
 
   // The way to the page that is open is marked, for eyes and for screen readers.

@@ -79,14 +79,6 @@
     joined = api;
     first = rows ? { ...rows, query: address().toString(), at: Date.now() } : null;
     hold(api, HOLD_TIMES);
-    api.addEventListener("cellClicked", opened);
-  }
-
-  // A click opens the case, with Ctrl in a tab of its own; the box before it only selects.
-  function opened(event) {
-    if (!event.data || event.column.getColId() === "ag-Grid-SelectionColumn") return;
-    if (event.event && (event.event.ctrlKey || event.event.metaKey)) window.open(event.data.href, "_blank", "noopener");
-    else window.ringfenceGo(event.data.href);
   }
 
   // dash-ag-grid gives the table a source of its own as soon as it is ready; then ours takes its place, once, as what

@@ -32,3 +32,5 @@ class AlertSettings(Group):
     """The alerts file (TOML): channels, contacts, routes. None: every alert goes to the alert outbox folder."""
     base_url: str = Field(default="http://127.0.0.1:8050", pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$")
     """Where people reach the pages; messages link to the case there."""
+    retention_days: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """``alerts run`` removes deliveries of closed alerts that nothing happened to for longer; None: none are."""

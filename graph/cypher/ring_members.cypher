@@ -1,5 +1,6 @@
-// The members of a ring, the highest score first.
+// The members of a ring, the highest score first, as one list of [labels, id, role].
 // $ring: ring id; $limit: members at most
 MATCH (r:Ring {id: $ring})<-[m:MEMBER_OF]-(n)
-RETURN labels(n) AS labels, n.id AS id, m.role AS role, m.score AS score
-ORDER BY m.score DESC, n.id LIMIT $limit
+WITH labels(n) AS labels, n.id AS id, m.role AS role, m.score AS score
+ORDER BY score DESC, id LIMIT $limit
+RETURN collect([labels, id, role]) AS found

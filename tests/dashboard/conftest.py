@@ -1,18 +1,24 @@
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
-from werkzeug.serving import BaseWSGIServer, make_server
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Error,
+    Page,
+    ViewportSize,
+    sync_playwright,
+)
 
 from dashboard.app import create_app
 from fraud.access import Role
 from fraud.record import Record
 from graph.arcade import ArcadeServer
 from graph.store import GraphStore
+from tests.dashboard.door import Door, open_door
 from tests.dashboard.people import COOKIE, RULES, person_of, session_cookie
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -25,6 +31,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+SCREEN: ViewportSize = {"width": 1280, "height": 900}
 
 
 @pytest.fixture(scope="module")
@@ -38,15 +45,26 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def kept_pages(browser: Browser) -> list[Page]:
+    """Pages that the tests of a file use one after the other: the scripts stay read."""
+    return []
+
+
 @pytest.fixture
 def page_as(
-    browser: Browser, record: Record, request: pytest.FixtureRequest
+    browser: Browser,
+    kept_pages: list[Page],
+    door: Door,
+    record: Record,
+    request: pytest.FixtureRequest,
 ) -> Iterator[Callable[[Role | None], Page]]:
     """Pages of a browser that somebody of a role is signed in with over ``record``, or nobody.
 
-    The test fails when anything is written to a console as an error; browsers say so of a refused request too.
+    Each has cookies of its own. The test fails when anything is written to a console as an error; browsers say so of a
+    refused request too.
     """
-    contexts: list[BrowserContext] = []
+    pages: list[Page] = []
     errors: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
@@ -54,24 +72,45 @@ def page_as(
         if message.type == "error" and "status of 401" not in message.text:
             errors.append(message.text)
 
+    def note_error(error: Error) -> None:
+        errors.append(str(error))
+
     def open_page(role: Role | None) -> Page:
-        context = browser.new_context(viewport={"width": 1280, "height": 900})
-        contexts.append(context)
+        if len(pages) == len(kept_pages):
+            kept_pages.append(browser.new_context(viewport=SCREEN).new_page())
+        page = kept_pages[len(pages)]
+        pages.append(page)
         if role is not None:
             cookie = session_cookie(record, person_of(record, role))
-            context.add_cookies([{"name": COOKIE, "value": cookie, "domain": "127.0.0.1", "path": "/"}])
-        page = context.new_page()
+            page.context.add_cookies([{"name": COOKIE, "value": cookie, "domain": "127.0.0.1", "path": "/"}])
         page.set_default_timeout(20_000)
         page.on("console", note)
-        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("pageerror", note_error)
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.remove_listener("console", note)
+        page.remove_listener("pageerror", note_error)
+        _forget(page, door.address)
     if request.node.get_closest_marker("refused"):
         errors = [error for error in errors if "403" not in error and "does not permit this" not in error]
     assert errors == []
+
+
+def _forget(page: Page, origin: str) -> None:
+    """Everything that a test left in a page, but for the scripts that it has read."""
+    page.goto("about:blank")
+    page.unroute_all()
+    page.context.clear_cookies()
+    session = page.context.new_cdp_session(page)
+    session.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "local_storage"})
+    session.detach()
+    page.set_viewport_size(SCREEN)
+    page.emulate_media(color_scheme="null", reduced_motion="null")
+    for other in page.context.pages:
+        if other is not page:
+            other.close()
 
 
 @pytest.fixture
@@ -93,21 +132,19 @@ def arcade(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ArcadeServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def door() -> Iterator[Door]:
+    with open_door() as door:
+        yield door
+
+
 @pytest.fixture
-def serve() -> Iterator[Callable[[Record, GraphStore | None], str]]:
-    """Serves the pages over the given stores; gives their address."""
-    running: list[tuple[BaseWSGIServer, threading.Thread]] = []
+def serve(door: Door) -> Iterator[Callable[[Record, GraphStore | None], str]]:
+    """Serves the pages over the given stores; gives their address, which is the same for all tests."""
 
     def start(record: Record, graph_store: GraphStore | None) -> str:
-        app = create_app(record, graph_store, currency="USD", rules=RULES)
-        server = make_server("127.0.0.1", 0, app.server, threaded=True)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        running.append((server, thread))
-        return f"http://127.0.0.1:{server.server_port}"
+        door.app = create_app(record, graph_store, currency="USD", rules=RULES).server
+        return door.address
 
     yield start
-    for server, thread in running:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    door.app = None

@@ -17,10 +17,19 @@ FOLDER = ROOT / "docs" / "images"
 COLOURS = 96
 """Of each picture: enough for flat pages, and a quarter of the bytes."""
 SETTLE_MILLISECONDS = 2_000
+READY = {
+    "queue": "#queue-grid .ag-center-cols-container .ag-row",
+    "queue-phone": "#queue-grid .ag-center-cols-container .ag-row",
+    "trends": "#trends-places .main-svg",
+    "model": "#model-outlook-table",
+    "admin": "[role=tabpanel]",
+    "search": "#search-results a",
+}
+"""What each page has once its parts are there."""
 
 
 def main() -> None:
-    """Every page in light, the queue and the case in dark and on a telephone."""
+    """Every page in light; the case in dark, and the queue on a telephone."""
     FOLDER.mkdir(exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as home,
@@ -35,11 +44,13 @@ def main() -> None:
         page.locator('a[href^="/ring/"]').first.click()
         page.wait_for_url("**/ring/*")
         _save(page, "ring")
-        member = page.locator('a[href^="/entity/account/"]').first.get_attribute("href")
+        page.locator("#ring-members .ag-center-cols-container .ag-row", has_text="Account").first.click()
+        page.wait_for_url("**/entity/account/*")
+        wait_until(page, "cy.nodes().length > 2")
+        _save(page, "entity")
         for name in ("trends", "model", "admin"):
             _take(page, f"{demo.address}/{name}", name)
         _take(page, f"{demo.address}/search?q=M1", "search")
-        _take(page, f"{demo.address}{member}", "entity")
         _take_case(_signed_in(browser, demo, 1280, 900, "dark"), case, "case-dark")
         _take(_signed_in(browser, demo, 400, 860, "light"), f"{demo.address}/", "queue-phone")
         browser.close()
@@ -78,10 +89,12 @@ def _take_case(page: Page, address: str, name: str) -> None:
 
 def _take(page: Page, address: str, name: str) -> None:
     page.goto(address)
+    page.locator(READY[name]).first.wait_for()
     _save(page, name)
 
 
 def _save(page: Page, name: str) -> None:
+    page.wait_for_load_state("networkidle")
     page.wait_for_timeout(SETTLE_MILLISECONDS)
     picture = Image.open(io.BytesIO(page.screenshot()))
     small = picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)

@@ -316,6 +316,12 @@ def test_narrow_and_dark(page: Page, record: Record, serve: Serve) -> None:
     page.emulate_media(color_scheme="dark")
     open_queue(page, serve(record, None))
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 400
+    assert (
+        page.evaluate(
+            "() => { const nav = document.querySelector('nav'); return nav.scrollWidth - nav.clientWidth; }"
+        )
+        == 0
+    )
     assert page.evaluate("() => document.body.dataset.agThemeMode") == "dark"
 
 

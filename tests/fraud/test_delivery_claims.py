@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from fraud.alert import Severity
+from fraud.alert import AlertState, Severity
 from fraud.alert_intake import Intake
 from fraud.channel_config import Updates
 from fraud.channels.channel import Receipt
@@ -211,3 +212,29 @@ def test_no_window_ever_holds_more_than_the_rate(sent: list[datetime], count: in
     if free > NOW:
         before = free - SECOND
         assert sum(one > before - rate.window for one in sent) >= count
+
+
+def test_only_what_is_over_and_done_with_is_forgotten(record: Record) -> None:
+    """Four rings: sent and closed, sent and open, given up and closed, sent and closed but lately."""
+    fill(record, 4)
+    mine = claims(record)
+    rings = {}
+    for turn, moment in enumerate((NOW, NOW, NOW, NOW + 2 * LEASE)):
+        claim = claimed(mine)
+        rings[turn] = claim.alerts[0]
+        if turn == 2:
+            mine.given_up(claim, "gone", moment)
+        else:
+            mine.taken(claim, Receipt(), moment)
+    record.write_batch(
+        [],
+        [],
+        alerts=[
+            msgspec.structs.replace(rings[turn], version=2, state=AlertState.CLOSED) for turn in (0, 2, 3)
+        ],
+    )
+    deliveries = Deliveries(record.engine)
+    assert deliveries.forget(NOW + LEASE) == 1
+    assert [len(deliveries.deliveries_of(rings[turn].alert_id)) for turn in range(4)] == [0, 1, 1, 1]
+    assert deliveries.forget(NOW + LEASE) == 0
+    assert deliveries.retry() == 1
