@@ -8,7 +8,7 @@ from typing import NamedTuple
 from graph.finding import FindingKind
 from graph.suspects import TieKind
 
-__all__ = ["FindingRule", "RingPolicy", "TieRule"]
+__all__ = ["FindingRule", "RingPolicy", "TieRule", "judged_policy"]
 
 
 class TieRule(NamedTuple):
@@ -43,6 +43,12 @@ TIE_RULES = {
     TieKind.PAYER: TieRule(4.0, 3, 0.0, 1.0, 4.0),
     TieKind.PATTERN: TieRule(0.5, 2, 0.0, 1.0),
 }
+JUDGED_TIES = {
+    TieKind.MERCHANT: TieRule(3.0, 3, 0.12, 0.5),
+    TieKind.ACCOUNT: TieRule(4.0, 2, 0.5, 1.0, 7.0),
+    TieKind.PAYER: TieRule(4.0, 3, 0.0, 1.0, 7.0),
+}
+"""Those that differ where a judge has been learned."""
 FINDING_RULES = {
     FindingKind.CYCLE: FindingRule(0.2, 2.5),
     FindingKind.SCATTER_GATHER: FindingRule(0.34, 2.0),
@@ -94,3 +100,8 @@ class RingPolicy:
     """Share by which a closed or suppressed ring must have grown in members to come back."""
     reopen_score: float = 0.15
     """How much higher a closed or suppressed ring must score to come back."""
+
+
+def judged_policy(base_rate: float) -> RingPolicy:
+    """Rules for a desk with a learned judge: looser ties bring up more groups, and the judge sorts them."""
+    return RingPolicy(base_rate=base_rate, unmarked=0.3, ties=tuple({**TIE_RULES, **JUDGED_TIES}.items()))
