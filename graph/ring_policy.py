@@ -43,12 +43,6 @@ TIE_RULES = {
     TieKind.PAYER: TieRule(4.0, 3, 0.0, 1.0, 4.0),
     TieKind.PATTERN: TieRule(0.5, 2, 0.0, 1.0),
 }
-JUDGED_TIES = {
-    TieKind.MERCHANT: TieRule(3.0, 3, 0.12, 0.5),
-    TieKind.ACCOUNT: TieRule(4.0, 2, 0.5, 1.0, 7.0),
-    TieKind.PAYER: TieRule(4.0, 3, 0.0, 1.0, 7.0),
-}
-"""Those that differ where a judge has been learned."""
 FINDING_RULES = {
     FindingKind.CYCLE: FindingRule(0.2, 2.5),
     FindingKind.SCATTER_GATHER: FindingRule(0.34, 2.0),
@@ -103,5 +97,6 @@ class RingPolicy:
 
 
 def judged_policy(base_rate: float) -> RingPolicy:
-    """Rules for a desk with a learned judge: looser ties bring up more groups, and the judge sorts them."""
-    return RingPolicy(base_rate=base_rate, unmarked=0.3, ties=tuple({**TIE_RULES, **JUDGED_TIES}.items()))
+    """Rules for a desk with a learned judge: looser ties to merchants bring up more groups, and the judge sorts them."""
+    ties = {**TIE_RULES, TieKind.MERCHANT: TieRule(3.0, 3, 0.12, 0.5)}
+    return RingPolicy(base_rate=base_rate, unmarked=0.3, ties=tuple(ties.items()))
