@@ -344,7 +344,7 @@ async def _judge_alerts(settings: Settings, scorer: Scorer, record: Record, foun
 
 
 async def _uninterrupted_alerts(settings: Settings, scorer: Scorer) -> list[Alert]:
-    desk = RingDesk(settings.costs.review_cost)
+    desk = RingDesk(settings.costs.review_cost, scorer.ring_judge)
     alerts: list[Alert] = []
     async with aclosing(replay_ledger(settings, scorer)) as replayed:
         async for decided in replayed:

@@ -29,6 +29,7 @@ from fraud.ring import NodeKind, Ring, RingStatus
 from fraud.settings import Settings
 from fraud.tokens import Tokeniser
 from graph.events import TRANSACTION, FrameEvents
+from graph.ring_judge import RingJudge
 from models.ring_matching import RingAlert, RingMetrics, TrueRing, match_rings, read_true_rings
 from models.scorer import Scorer
 from models.training import online_graph, train
@@ -39,7 +40,7 @@ from stream.suspicion import Suspicion
 DAYS, ACCOUNTS, TEST_DAYS = 60, 3_000, 15
 START = date(2025, 9, 1)
 CUT = datetime(START.year, START.month, START.day, tzinfo=UTC) + timedelta(days=DAYS - TEST_DAYS)
-TUNED = (2, 4, 6)
+TUNED = (1, 3, 5, 7, 8)
 SEEDS = (21, 22, 23, 24, 25)
 CHUNK = 4_096
 BARS = {"recall": 0.85, "precision": 0.8, "alerts a ring": 1.2, "money moved": 0.5}
@@ -115,7 +116,7 @@ def _judge(folder: Path) -> tuple[World, RingMetrics]:
     """The desk over what it is told, against the truth."""
     world = msgspec.msgpack.decode((folder / "world.msgpack").read_bytes(), type=World)
     raw = read_transactions(folder / "world" / "transactions.parquet")
-    rings = _reported(world)
+    rings = _reported(world, Scorer.load(folder / "model").ring_judge)
     alerts = [
         RingAlert(
             ring.ring_id,
@@ -129,9 +130,9 @@ def _judge(folder: Path) -> tuple[World, RingMetrics]:
     return world, match_rings(truth, alerts, since=pd.Timestamp(CUT), payments=payments)
 
 
-def _reported(world: World) -> list[Ring]:
+def _reported(world: World, judge: RingJudge | None) -> list[Ring]:
     """The newest state of each ring that was reported and did not go on in another."""
-    desk = RingDesk(review_cost=Settings.load().costs.review_cost)
+    desk = RingDesk(Settings.load().costs.review_cost, judge)
     rings = {ring.ring_id: ring for ring in desk.observe(world.suspicions).rings}
     return [ring for ring in rings.values() if ring.status is not RingStatus.MERGED]
 

@@ -196,6 +196,7 @@ def _fit(folder: Path, parts: list[Observation], frame: pd.DataFrame) -> None:
             calibration.apply(margin), y, amount, day, CostSettings(), CapacitySettings()
         ),
         sage=weights,
+        rings=None,
         data_span=DataSpan(start="", end="", transactions=len(y), known_frauds=int(y.sum())),
         seeds={"weights": 0},
         settings={},

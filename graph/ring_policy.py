@@ -8,7 +8,7 @@ from typing import NamedTuple
 from graph.finding import FindingKind
 from graph.suspects import TieKind
 
-__all__ = ["FindingRule", "RingPolicy", "TieRule"]
+__all__ = ["FindingRule", "RingPolicy", "TieRule", "judged_policy"]
 
 
 class TieRule(NamedTuple):
@@ -94,3 +94,9 @@ class RingPolicy:
     """Share by which a closed or suppressed ring must have grown in members to come back."""
     reopen_score: float = 0.15
     """How much higher a closed or suppressed ring must score to come back."""
+
+
+def judged_policy(base_rate: float) -> RingPolicy:
+    """Rules for a desk with a learned judge: looser ties to merchants bring up more groups, and the judge sorts them."""
+    ties = {**TIE_RULES, TieKind.MERCHANT: TieRule(3.0, 3, 0.12, 0.5)}
+    return RingPolicy(base_rate=base_rate, unmarked=0.3, ties=tuple(ties.items()))

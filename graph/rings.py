@@ -19,10 +19,12 @@ from graph.communities import communities
 from graph.finding import Finding
 from graph.layout import DAY
 from graph.ring_acts import comes_back, reopen, take_act
+from graph.ring_figures import ring_figures
 from graph.ring_identity import Identities
+from graph.ring_judge import RingJudge
 from graph.ring_memory import decode, encode
 from graph.ring_patterns import patterns
-from graph.ring_policy import RingPolicy
+from graph.ring_policy import RingPolicy, judged_policy
 from graph.ring_roles import kind_of, victims_of
 from graph.ring_state import RingState
 from graph.suspects import Suspect, Tie, TieKind
@@ -48,8 +50,10 @@ class RingChange:
 class RingWatch:
     """Follows suspicious transactions, nearly in event order, and tells of rings as they form and grow."""
 
-    def __init__(self, policy: RingPolicy | None = None) -> None:
-        self.policy = policy or RingPolicy()
+    def __init__(self, policy: RingPolicy | None = None, judge: RingJudge | None = None) -> None:
+        """Without a judge, groups are scored by the evidence of their payments alone, under the policy's rules."""
+        self.policy = policy or (RingPolicy() if judge is None else judged_policy(judge.base_rate))
+        self.judge = judge
         self.graph = SuspiciousGraph(self.policy)
         self.identities = Identities(self.graph)
         self.late = 0
@@ -96,9 +100,11 @@ class RingWatch:
         return encode(self.graph, self.identities, self.late)
 
     @classmethod
-    def from_bytes(cls, content: bytes, policy: RingPolicy | None = None) -> Self:
+    def from_bytes(
+        cls, content: bytes, policy: RingPolicy | None = None, judge: RingJudge | None = None
+    ) -> Self:
         """A watch that goes on where the one that wrote ``content`` stood. Raises msgspec.DecodeError."""
-        watch = cls(policy)
+        watch = cls(policy, judge)
         watch.late = decode(content, watch.graph, watch.identities)
         return watch
 
@@ -151,19 +157,32 @@ class RingWatch:
         ring.truncated = False
         ring.victims = victims_of(ring, graph, policy)
         ring.is_attack = len(ring.victims) >= policy.victims * len(ring.accounts)
+        if self.judge is None:
+            ring.score = self._by_evidence(ring)
+        else:
+            # Victims are among the figures: what is judged a ring all the same is no attack.
+            ring.score = self.judge.score(ring_figures(ring, graph, policy)) if ring.accounts else 0.0
+            ring.is_attack = ring.is_attack and ring.score < self.judge.report_from
         ring.kind = kind_of(ring, graph)
+
+    def _by_evidence(self, ring: RingState) -> float:
+        """The score where no judge has been learned: evidence of the members against that of the others."""
+        policy, graph = self.policy, self.graph
         weights = (
             min(graph.weight(account, ring.ties), policy.most_evidence) for account in sorted(ring.accounts)
         )
         against = sum(graph.against(tie) for tie in sorted(ring.ties) if tie.kind is not TieKind.MERCHANT)
         evidence = math.fsum(weights) - against
-        ring.score = 1.0 / (
+        return 1.0 / (
             1.0 + math.exp(min(max((policy.even_evidence - evidence) / policy.evidence_scale, -30), 30))
         )
 
     def _report(self, ring: RingState, time: int) -> RingChange | None:
         policy = self.policy
-        least = policy.transfers_score if ring.is_by_transfers else policy.least_score
+        if self.judge is not None:
+            least = self.judge.report_from
+        else:
+            least = policy.transfers_score if ring.is_by_transfers else policy.least_score
         if len(ring.accounts) < policy.least_accounts or ring.score < least or ring.is_attack:
             return None
         back = comes_back(ring, time, policy)

@@ -45,6 +45,13 @@ class Suspect:
     """Each thing touched, with the number of accounts that use it (recently, or ever where that is few)."""
     new_device: bool = False
     """Whether the account used this device for the first time."""
+    ring: float | None = None
+    """How probable it is that a ring makes it, by the model; None where that has learned of no ring."""
+
+    @property
+    def of_ring(self) -> float:
+        """What it weighs as evidence for a ring, a probability: that of a fraud where nothing else is known."""
+        return self.score if self.ring is None else self.ring
 
 
 class Pattern(NamedTuple):

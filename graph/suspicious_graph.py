@@ -84,7 +84,7 @@ class SuspiciousGraph:
             self.ageing, (suspect.time + self._window, suspect.account, suspect.transaction_id, "")
         )
         self.marked[suspect.transaction_id] = []
-        weight = min(self._weight(suspect.score), self._most_tying)
+        weight = min(self._weight(suspect.of_ring), self._most_tying)
         marked = [tie for tie, _ in suspect.touches]
         for tie, users in suspect.touches:
             self._told(tie, users, suspect.time)
@@ -121,6 +121,11 @@ class SuspiciousGraph:
         thing = self.things.get(tie)
         return () if thing is None else thing.marks
 
+    def users(self, tie: Tie) -> float:
+        """Accounts that use a thing, those with a mark at least; 1 for a thing without any."""
+        thing = self.things.get(tie)
+        return 1.0 if thing is None else max(thing.users, float(len(thing.marks)), 1.0)
+
     def against(self, tie: Tie) -> float:
         """Evidence (nats) that users without a mark bring against a thing."""
         thing = self.things.get(tie)
@@ -128,7 +133,7 @@ class SuspiciousGraph:
 
     def weight(self, account: str, ties: Iterable[Tie]) -> float:
         """Evidence (nats) that an account brings to a ring: its most suspicious payment, or its heaviest mark."""
-        own = max((self._weight(one.score) for one in self.suspects.get(account, {}).values()), default=0)
+        own = max((self._weight(one.of_ring) for one in self.suspects.get(account, {}).values()), default=0)
         known = self.ties_of.get(account, {})
         marks = [max(self.things[tie].marks[account].values()) for tie in ties if tie in known]
         return max(own, *marks, 0) / MILLI

@@ -26,6 +26,7 @@ from gnn.weights import SageWeights
 from graph.features import FEATURE_NAMES, feature_hash
 from models.booster import load_booster, save_booster
 from models.calibration import Calibration
+from models.ring_model import RING_FILES, RingModel
 from models.thresholds import Thresholds
 
 __all__ = [
@@ -40,7 +41,7 @@ __all__ = [
     "save_artefact",
 ]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST = "manifest.json"
 BOOSTER = "booster.ubj"
 SAGE = "sage.safetensors"
@@ -73,6 +74,8 @@ class Manifest(_Frozen):
     feature_hash: str
     feature_names: tuple[str, ...]
     has_sage: bool
+    has_rings: bool
+    """Whether the history held confirmed rings to learn from."""
     data_span: DataSpan
     seeds: dict[str, int]
     settings: dict[str, Any]
@@ -94,6 +97,7 @@ class Artefact:
     calibration: Calibration
     thresholds: Thresholds
     sage: SageWeights | None
+    rings: RingModel | None
 
 
 def input_names(has_sage: bool, feature_names: Sequence[str] = FEATURE_NAMES) -> tuple[str, ...]:
@@ -108,6 +112,7 @@ def save_artefact(
     calibration: Calibration,
     thresholds: Thresholds,
     sage: SageWeights | None,
+    rings: RingModel | None,
     data_span: DataSpan,
     seeds: Mapping[str, int],
     settings: Mapping[str, Any],
@@ -127,6 +132,8 @@ def save_artefact(
         save_booster(booster, aside / BOOSTER)
         if sage is not None:
             sage.save(aside / SAGE)
+        if rings is not None:
+            rings.save(aside)
         (aside / CALIBRATION).write_text(calibration.to_json(), encoding="utf-8")
         (aside / THRESHOLDS).write_text(thresholds.to_json(), encoding="utf-8")
         (aside / METRICS).write_text(_render(plain_metrics), encoding="utf-8")
@@ -135,6 +142,7 @@ def save_artefact(
             feature_hash=feature_hash(feature_names),
             feature_names=tuple(feature_names),
             has_sage=sage is not None,
+            has_rings=rings is not None,
             data_span=data_span,
             seeds=dict(seeds),
             settings=_without_nan(settings),
@@ -160,6 +168,7 @@ def load_artefact(folder: Path, feature_names: Sequence[str] = FEATURE_NAMES) ->
             f"{folder}: {_difference(manifest.feature_names, feature_names)}; train the model again"
         )
     expected_files = {BOOSTER, CALIBRATION, THRESHOLDS, METRICS} | ({SAGE} if manifest.has_sage else set())
+    expected_files |= set(RING_FILES) if manifest.has_rings else set()
     if set(manifest.files) != expected_files:
         raise ArtefactError(
             f"{folder / MANIFEST}: lists {sorted(manifest.files)}, expected {sorted(expected_files)}"
@@ -180,7 +189,15 @@ def load_artefact(folder: Path, feature_names: Sequence[str] = FEATURE_NAMES) ->
         calibration=Calibration.from_json((folder / CALIBRATION).read_text(encoding="utf-8")),
         thresholds=Thresholds.from_json((folder / THRESHOLDS).read_text(encoding="utf-8")),
         sage=SageWeights.load(folder / SAGE) if manifest.has_sage else None,
+        rings=_load_rings(folder, feature_names) if manifest.has_rings else None,
     )
+
+
+def _load_rings(folder: Path, feature_names: Sequence[str]) -> RingModel:
+    rings = RingModel.load(folder)
+    if tuple(rings.rows.booster.feature_names or ()) != tuple(feature_names):
+        raise ArtefactError(f"{folder}: the ring rows are of other columns; train the model again")
+    return rings
 
 
 def _read_manifest(folder: Path) -> tuple[Manifest, str]:

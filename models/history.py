@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from data.timeline import Timeline, microseconds
 from graph.events import FrameEvents
 from graph.features import FEATURE_NAMES
+from graph.finding import Finding
+from graph.found import FoundPatterns
 from graph.observation import FANOUT, MESSAGE_WIDTH, ROLES, NeighbourHistory
 from graph.online import OnlineGraph
 
@@ -31,9 +34,18 @@ class History:
     """[n, 4]"""
     time: NDArray[np.int64]
     """[n] µs since 1970 UTC"""
+    found: list[FoundPatterns] = field(default_factory=list)
+    """Structural patterns, part by part."""
+    starts: list[int] = field(default_factory=list)
+    """Row with which each part begins."""
 
     def __len__(self) -> int:
         return len(self.features)
+
+    def findings(self, row: int) -> tuple[Finding, ...]:
+        """The patterns that a transaction completes or extends."""
+        part = bisect_right(self.starts, row) - 1
+        return self.found[part].findings(row - self.starts[part])
 
 
 def replay_history(
@@ -48,7 +60,9 @@ def replay_history(
     history = _reserve(n, microseconds(frame["event_time"]))
     done = 0
     for chunk in Timeline(frame, chunk_rows=CHUNK_EVENTS):
-        seen = graph.observe(source.take(chunk.kind, chunk.row, chunk.time), neighbourhoods=False)
+        seen = graph.observe(source.take(chunk.kind, chunk.row, chunk.time))
+        history.found.append(seen.found)
+        history.starts.append(done)
         rows = slice(done, done + len(seen))
         history.features[rows] = seen.features
         history.ends[rows] = seen.ends

@@ -23,6 +23,7 @@ from fraud.threshold_changes import ThresholdChange
 from gnn.serving import SageKernel
 from graph.features import feature_hash
 from graph.observation import Observation
+from graph.ring_judge import RingJudge
 from models.artefact import Artefact, load_artefact
 from models.calibration import calibrate
 from models.reasons import explain_rows
@@ -78,6 +79,7 @@ class Scorer:
         self._trees = TreeKernel.from_booster(artefact.booster)
         self._calibration = artefact.calibration
         self._sage = None if artefact.sage is None else SageKernel(artefact.sage)
+        self._rings = artefact.rings
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -134,6 +136,24 @@ class Scorer:
             decision,
         )
         return Scores(margin, score, decision, inputs)
+
+    @property
+    def ring_judge(self) -> RingJudge | None:
+        """What the ring desk judges groups by; None where the model has learned of no ring."""
+        return None if self._rings is None else self._rings.judge
+
+    def ring_evidence(self, features: NDArray[np.float32], scores: Scores) -> dict[int, float | None]:
+        """Rows that are evidence for rings, ascending, each with the probability that a ring makes the payment.
+
+        None stands for it where the model has learned of no ring: then the score itself is the evidence.
+        """
+        if self._rings is None:
+            return dict.fromkeys(np.flatnonzero(scores.score >= self.thresholds.suspect).tolist())
+        rows, rules = self._rings.rows, self._rings.rules
+        looked = np.flatnonzero(scores.score >= rules.look_from)
+        chance = rows.score(features[looked])
+        told = chance >= rules.told_from
+        return dict(zip(looked[told].tolist(), chance[told].tolist(), strict=True))
 
     def explain(self, scores: Scores, rows: Sequence[int], most: int = 3) -> list[tuple[Reason, ...]]:
         """The ``most`` strongest reasons, strongest first, for each of the given rows: meant for alerts only."""

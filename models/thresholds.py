@@ -19,7 +19,7 @@ from fraud.decision import Outcome
 from fraud.errors import ArtefactError, InputError
 from fraud.settings import CapacitySettings, CostSettings
 
-__all__ = ["APPROVE", "BLOCK", "NEVER", "OUTCOMES", "REVIEW", "Thresholds", "choose_thresholds"]
+__all__ = ["APPROVE", "BLOCK", "NEVER", "OUTCOMES", "REVIEW", "Thresholds", "choose_thresholds", "share_cut"]
 
 APPROVE, REVIEW, BLOCK = 0, 1, 2
 OUTCOMES = (Outcome.APPROVE, Outcome.REVIEW, Outcome.BLOCK)
@@ -154,7 +154,7 @@ def choose_thresholds(
         expected_saving=_saving(score, amount, alert, blocked, costs),
         realised_saving=_saving(fraud.astype(np.float64), amount, alert, blocked, costs),
         money_at_stake=float(amount[fraud].sum()),
-        suspect=min(review, _share_cut(score, SUSPECT_SHARE)),
+        suspect=min(review, share_cut(score, SUSPECT_SHARE)),
     )
 
 
@@ -169,7 +169,7 @@ def _best_cut(score: NDArray[np.float64], worth: NDArray[np.float64]) -> float:
     return float(ranked[best]) if total[best] > 0 else NEVER
 
 
-def _share_cut(score: NDArray[np.float64], share: float) -> float:
+def share_cut(score: NDArray[np.float64], share: float) -> float:
     """The least cut that at most a share of the rows reach; ``NEVER`` where too many share the highest score."""
     place = len(score) - 1 - int(share * len(score))
     above = score[score > np.partition(score, place)[place]]

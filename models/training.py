@@ -36,7 +36,9 @@ from models.booster import BoosterConfig, fit_booster, margin_of
 from models.calibration import Calibration, fit_calibration
 from models.history import History, replay_history
 from models.periods import Periods, cut_periods
-from models.thresholds import Thresholds, choose_thresholds
+from models.ring_rows import LOOK_SHARE
+from models.ring_training import Confirmed, learn_rings
+from models.thresholds import Thresholds, choose_thresholds, share_cut
 
 __all__ = ["TrainingResult", "command", "train"]
 
@@ -143,6 +145,9 @@ def _finish(
         margin_of(booster, booster_inputs(history, rows, sage.weights)),
         y, amount, history.time[rows] // DAY, settings,
     )  # fmt: skip
+    with stage("Learn of rings"):
+        known, first = Confirmed.of(past, label), int(periods.sage[0])
+        rings = learn_rings(past, history, known, first, share_cut(score, LOOK_SHARE), seed)
     metrics = {
         "validation": {
             "average_precision": float(average_precision_score(y, score)),
@@ -161,6 +166,7 @@ def _finish(
         calibration=calibration,
         thresholds=thresholds,
         sage=sage.weights,
+        rings=rings,
         data_span=_span(past, label),
         seeds={"seed": seed},
         settings={"booster": config.model_dump(), "costs": settings.costs.model_dump(),

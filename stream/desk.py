@@ -17,6 +17,7 @@ from fraud.decision import Reason
 from fraud.errors import StoreError
 from fraud.record_rows import NumberedAct, SavedState
 from fraud.ring import Ring
+from graph.ring_judge import RingJudge
 from graph.ring_record import ring_record
 from graph.rings import RingChange, RingWatch
 from stream.alerting import AlertDesk
@@ -52,9 +53,14 @@ class RingDesk:
     """Ring watch and alerts in step; what it says depends on the order of the suspicions, never on their batches."""
 
     def __init__(
-        self, review_cost: float, watch: RingWatch | None = None, alerts: AlertDesk | None = None
+        self,
+        review_cost: float,
+        judge: RingJudge | None = None,
+        *,
+        watch: RingWatch | None = None,
+        alerts: AlertDesk | None = None,
     ) -> None:
-        self._watch = watch or RingWatch()
+        self._watch = watch or RingWatch(judge=judge)
         self._alerts = alerts or AlertDesk(review_cost)
         self.acts_taken = 0
         """Number of the newest act that the desk has taken in."""
@@ -97,7 +103,7 @@ class RingDesk:
         )
 
     @classmethod
-    def from_bytes(cls, content: bytes, review_cost: float) -> Self:
+    def from_bytes(cls, content: bytes, review_cost: float, judge: RingJudge | None = None) -> Self:
         """A desk that goes on where the one that wrote ``content`` stood.
 
         Raises StoreError where the content is of another release; the desk is then to be built anew from what the
@@ -109,8 +115,8 @@ class RingDesk:
                 raise StoreError(f"ring desk: format {memory.format}, this release reads {FORMAT}")
             desk = cls(
                 review_cost,
-                RingWatch.from_bytes(memory.watch),
-                AlertDesk.from_bytes(memory.alerts, review_cost),
+                watch=RingWatch.from_bytes(memory.watch, judge=judge),
+                alerts=AlertDesk.from_bytes(memory.alerts, review_cost),
             )
             desk.acts_taken = memory.acts_taken
             return desk
@@ -118,12 +124,12 @@ class RingDesk:
             raise StoreError(f"ring desk: its memory is unreadable ({error})") from error
 
     @classmethod
-    def remembered(cls, state: SavedState | None, review_cost: float) -> Self:
+    def remembered(cls, state: SavedState | None, review_cost: float, judge: RingJudge | None = None) -> Self:
         """A desk from its memory on record; one that begins anew where there is none, or none that can be read."""
         if state is None:
-            return cls(review_cost)
+            return cls(review_cost, judge)
         try:
-            return cls.from_bytes(state.body, review_cost)
+            return cls.from_bytes(state.body, review_cost, judge)
         except StoreError as error:
             log.warning("the ring desk begins anew: %s", error)
-            return cls(review_cost)
+            return cls(review_cost, judge)

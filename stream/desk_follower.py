@@ -16,6 +16,7 @@ from fraud.record_acts import acts_after
 from fraud.record_reader import RecordReader
 from fraud.record_rows import NumberedAct, SavedState
 from fraud.settings import Settings
+from graph.ring_judge import RingJudge
 from stream.broker import Topics
 from stream.desk import Raised, RingDesk
 from stream.desk_order import LedgerOrder
@@ -48,6 +49,7 @@ class DeskFollower:
         producer: AIOKafkaProducer,
         record: RecordClient,
         partitions: int,
+        judge: RingJudge | None,
         metrics: WorkerMetrics | None = None,
     ) -> None:
         self._settings = settings
@@ -56,7 +58,7 @@ class DeskFollower:
         self._producer = producer
         self._record = record
         state = record.state(STATE)
-        self._desk = RingDesk.remembered(state, settings.costs.review_cost)
+        self._desk = RingDesk.remembered(state, settings.costs.review_cost, judge)
         self.saved = 0 if state is None else state.position
         """Ledger offset that the saved memory has come to."""
         self._order = LedgerOrder(partitions, self.saved)

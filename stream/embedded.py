@@ -140,7 +140,7 @@ class Embedded:
 
     def _restore(self, scorer: Scorer) -> Engine:
         memory = self._record.state(DESK)
-        self._desk = RingDesk.remembered(memory, self._settings.costs.review_cost)
+        self._desk = RingDesk.remembered(memory, self._settings.costs.review_cost, scorer.ring_judge)
         decided = 0 if memory is None else memory.position
         state = self._snapshots.newest({SOURCE: decided})
         if state is None:

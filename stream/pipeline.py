@@ -10,26 +10,14 @@ from numpy.typing import NDArray
 
 from fraud.decision import Reason
 from graph.events import Events
-from graph.features import FEATURE_NAMES
 from graph.observation import Observation
 from graph.online import OnlineGraph
-from graph.suspects import Suspect, Tie, TieKind
+from graph.suspect_rows import suspect_of
 from models.scorer import Scorer, Scores
 from models.thresholds import APPROVE
 from stream.suspicion import Suspicion
 
 __all__ = ["Pipeline", "Step"]
-
-SATURATED = 90.0
-"""Estimated distinct payers from which the 32-bit sketch tells no more; the exact degree stands in."""
-
-DEVICE_USERS = FEATURE_NAMES.index("device_degree")
-IP_USERS = FEATURE_NAMES.index("ip_degree")
-TARGET_USERS = FEATURE_NAMES.index("target_degree")
-NEW_DEVICE = FEATURE_NAMES.index("account_device_is_new")
-TARGET_RECENT = FEATURE_NAMES.index("target_distinct_30d")
-PAYERS_RECENT = FEATURE_NAMES.index("target_distinct_7d")
-"""Of a receiver of transfers: what ties its payers is a campaign of days, whoever paid it in the months before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,48 +72,23 @@ class Pipeline:
             observation, payments = observation.take(scored), payments.take(scored)
             transaction_ids = [transaction_ids[row] for row in scored.tolist()]
         scorer = self.scorer
-        suspect_from = scorer.thresholds.suspect
         scores = scorer.score(observation)
         flagged = np.flatnonzero(scores.decision != APPROVE).tolist()
         reasons = scorer.explain(scores, flagged) if flagged else []
         explained = dict(zip(flagged, reasons, strict=True))
-        suspected = np.flatnonzero((scores.decision != APPROVE) | (scores.score >= suspect_from)).tolist()
+        evidence = scorer.ring_evidence(observation.features, scores)
+        suspected = sorted({*flagged, *evidence})
         suspicions = [
             Suspicion(
-                suspect=_suspect(payments, row, transaction_ids[row], float(scores.score[row]), observation),
+                suspect=suspect_of(
+                    payments, row, transaction_ids[row], observation.features[row],
+                    float(scores.score[row]), evidence.get(row),
+                ),
                 reasons=explained.get(row, ()),
-                marks=bool(scores.score[row] >= suspect_from),
+                marks=row in evidence,
                 alerts=row in explained,
                 findings=observation.found.findings(row),
             )
             for row in suspected
-        ]
+        ]  # fmt: skip
         return Step(payments, observation, scores, explained, scorer, suspected, suspicions)
-
-
-def _suspect(payments: Events, row: int, transaction_id: str, score: float, seen: Observation) -> Suspect:
-    return Suspect(
-        transaction_id=transaction_id,
-        time=int(payments.time[row]),
-        score=score,
-        amount=float(payments.amount[row]),
-        account=payments.account[row],
-        touches=_touches(payments, row, seen.features[row]),
-        new_device=bool(seen.features[row, NEW_DEVICE] == 1.0),
-    )
-
-
-def _touches(payments: Events, row: int, features: NDArray[np.float32]) -> tuple[tuple[Tie, float], ...]:
-    touched = []
-    device, address = payments.device[row], payments.ip[row]
-    if device is not None:
-        touched.append((Tie(TieKind.DEVICE, device), float(features[DEVICE_USERS])))
-    if address is not None:
-        touched.append((Tie(TieKind.IP, address), float(features[IP_USERS])))
-    if payments.is_transfer[row]:
-        touched.append((Tie(TieKind.ACCOUNT, payments.target[row]), float(features[PAYERS_RECENT])))
-    else:
-        ever, recent = float(features[TARGET_USERS]), float(features[TARGET_RECENT])
-        users = recent if recent < SATURATED else max(ever, recent)
-        touched.append((Tie(TieKind.MERCHANT, payments.target[row]), users))
-    return tuple(touched)

@@ -82,7 +82,7 @@ def replay(
     label that came in since; ``notify`` is called after each write of transactions.
     """
     pipeline = Pipeline(online_graph(settings), scorer)
-    desk = RingDesk(settings.costs.review_cost)
+    desk = RingDesk(settings.costs.review_cost, scorer.ring_judge)
     source, ids = FrameEvents(frame), frame["transaction_id"].to_numpy(dtype=object)
     start = np.iinfo(np.int64).min if since is None else int(since.timestamp() * 1e6)
     said = Replayed(pd.DataFrame())

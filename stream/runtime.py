@@ -128,8 +128,9 @@ class Runtime:
         partitions = len(await self.worker.producer.partitions_for(self.topics.transactions))
         rebalances = self._rebalances
         desk = await asyncio.to_thread(
-            DeskFollower, self.settings, self.worker.producer, self._record, partitions, self.metrics
-        )
+            DeskFollower, self.settings, self.worker.producer, self._record, partitions,
+            self.worker.thresholds.known.ring_judge, self.metrics,
+        )  # fmt: skip
         # A rebalance may have taken the desk from us meanwhile: this one then ends with its first messages.
         if rebalances == self._rebalances:
             self._desk = desk

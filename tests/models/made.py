@@ -84,6 +84,7 @@ def save_model(folder: Path, with_sage: bool = True) -> str:
         calibration=calibration,
         thresholds=thresholds,
         sage=sage_weights() if with_sage else None,
+        rings=None,
         data_span=DataSpan(
             start="2024-01-01", end="2024-02-01", transactions=1500, known_frauds=int(y.sum())
         ),

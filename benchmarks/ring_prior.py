@@ -1,0 +1,59 @@
+"""Makes ``models/ring_prior.npz``: groups of the worlds that the desk is tuned on, each known to be a ring or not.
+
+Each world is taken as a history of which all labels have come. Run alone: ``python -m benchmarks.ring_prior``; models
+trained before must be trained again to learn from it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.ring_quality import ACCOUNTS, DAYS, START, TUNED
+from data.canonical import read_transactions
+from data.simulate import simulate
+from data.tokenise import tokenise_table
+from fraud.errors import InputError
+from fraud.progress import stage
+from fraud.settings import Settings
+from fraud.tokens import Tokeniser
+from models.history import replay_history
+from models.periods import WARM_UP
+from models.ring_prior import Groups, join, save_prior
+from models.ring_training import Confirmed, formed, past_of, ring_chances
+from models.training import online_graph
+
+
+def main(seeds: Iterable[int]) -> None:
+    """Form the groups of each world and write them all."""
+    chosen = list(seeds)
+    parts = []
+    with stage("Ring prior", total=len(chosen)) as advance:
+        for seed in chosen:
+            parts.append(_groups(seed))
+            advance()
+    save_prior(join(parts))
+
+
+def _groups(seed: int) -> Groups:
+    with tempfile.TemporaryDirectory() as home:
+        settings = Settings.load(home=Path(home))
+        world = simulate(Path(home) / "world", days=DAYS, accounts=ACCOUNTS, seed=seed, start=START)
+        frame = tokenise_table(read_transactions(world.transactions), Tokeniser.from_settings(settings))
+    history = replay_history(frame, online_graph(settings))
+    label = frame["reported_fraud"].to_numpy(np.int8, copy=True)
+    past = past_of(frame, history, Confirmed.of(frame, label), int(WARM_UP * len(frame)))
+    chance = None if past is None else ring_chances(past, seed)
+    if past is None or chance is None:
+        raise InputError(f"world {seed}: too few rings to learn from")
+    return formed(past, chance)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(TUNED))
+    main(parser.parse_args().seeds)

@@ -1,0 +1,54 @@
+"""Which payments look like a ring's: a second booster, for the few rows that the ring desk may be told of.
+
+The booster that decides about payments asks whether one is a fraud. Most frauds are single thieves', so its score says
+little of rings. This one learns from the confirmed frauds that investigators put to a ring (``ring_id``) against all
+other payments whose outcome is known, single thieves' frauds included. It sees the features of the online graph and
+nothing else, and looks at a payment only where the first booster's score is among the higher ones.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import xgboost
+from numpy.typing import NDArray
+
+from models.booster import BoosterConfig, fit_booster, margin_of
+from models.trees import TreeKernel
+
+__all__ = ["LOOK_SHARE", "RING_ROWS", "RingRows", "fit_ring_rows", "ring_probability"]
+
+RING_ROWS = BoosterConfig(trees=120, depth=6, eta=0.1, colsample_bytree=0.3, max_bin=128)
+LOOK_SHARE = 0.2
+"""Of payments, those with the highest scores, that are looked at: nearly all that a ring makes are among them."""
+
+
+class RingRows:
+    """The booster, ready to serve; holds no state."""
+
+    def __init__(self, booster: xgboost.Booster) -> None:
+        self.booster = booster
+        self._trees = TreeKernel.from_booster(booster)
+
+    def score(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Probability [n] that each payment of ``features`` [n, F] is a ring's fraud; each from its own row alone."""
+        return _logistic(self._trees.margin(np.ascontiguousarray(features)))
+
+
+def fit_ring_rows(
+    features: NDArray[np.float32],
+    is_ring: NDArray[np.int8],
+    names: tuple[str, ...],
+    seed: int,
+) -> xgboost.Booster:
+    """Fit on rows ``features`` [n, F] whose outcome is known; ``is_ring`` [n] is 1 for a confirmed fraud of a ring."""
+    return fit_booster(features, is_ring, names, RING_ROWS, seed=seed)
+
+
+def ring_probability(booster: xgboost.Booster, features: NDArray[np.float32]) -> NDArray[np.float64]:
+    """What ``RingRows.score`` says, by XGBoost itself: for many rows at once."""
+    return _logistic(margin_of(booster, features))
+
+
+def _logistic(margin: NDArray[np.float32]) -> NDArray[np.float64]:
+    probability: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-margin.astype(np.float64)))
+    return probability
