@@ -65,12 +65,13 @@ def rewrite(lines: Sequence[bytes], memory: TokenMemory, currency: str, bounds: 
         unsure, missing, length = read_records(text, sizes, bounds, code, table, work, out)
         return missing - _judge(lines, work) if unsure else missing
 
-    def identifier(number: int) -> tuple[int, str]:
-        row, which = divmod(number, IDENTIFIERS)
-        start, size, kind = spans_in(work, n)[row, SPANS + 3 * which : SPANS + 3 * which + 3].tolist()
-        return kind, content[start : start + size].decode()
+    def identifiers(numbers: list[int]) -> list[tuple[int, str]]:
+        rows, which = np.divmod(np.array(numbers), IDENTIFIERS)
+        spans, at = spans_in(work, n), SPANS + 3 * which
+        parts = zip(*(spans[rows, at + k].tolist() for k in range(3)), strict=True)
+        return [(kind, content[start : start + size].decode()) for start, size, kind in parts]
 
-    memory.look_up(find, work[n * SPAN_WORDS :], identifier)
+    memory.look_up(find, work[n * SPAN_WORDS :], identifiers)
     if length < 0:
         length = write_records(text, code, work, n, out)
     return Rewritten(out.data[:length], work, n)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import accumulate, chain
 from typing import Any, NamedTuple
 
@@ -171,10 +171,11 @@ class Found(NamedTuple):
 class TokenMemory:
     """Remembers tokens of identifiers of several kinds; may be asked from several threads.
 
-    ``compute`` gives the token, 28 ASCII characters, of an identifier of a kind where it is not remembered.
+    ``compute`` gives the tokens of identifiers (kind, text) that are not remembered, 28 ASCII characters each and
+    ``PADDING``.
     """
 
-    def __init__(self, compute: Callable[[int, str], str]) -> None:
+    def __init__(self, compute: Callable[[Sequence[tuple[int, str]]], bytes]) -> None:
         self._compute = compute
         words = np.zeros(ROWS * ROW_WORDS + SPARE_WORDS, dtype=np.uint64)
         skipped = -words.ctypes.data % CACHE_LINE // 8
@@ -191,7 +192,7 @@ class TokenMemory:
         self.look_up(
             lambda table: find_tokens(text, sizes, stops, table, work),
             work,
-            lambda i: (bisect_right(stops, i), values[i]),
+            lambda rows: [(bisect_right(stops, row), values[row]) for row in rows],
         )
         tokens = Found(*found_in(work, len(values))).tokens.tobytes().decode("ascii").split(PADDING)
         tokens.pop()
@@ -201,18 +202,18 @@ class TokenMemory:
         self,
         find: Callable[[NDArray[np.uint64]], int],
         work: NDArray[np.uint64],
-        identifier: Callable[[int], tuple[int, str]],
+        identifiers: Callable[[list[int]], list[tuple[int, str]]],
     ) -> None:
         """Have ``find`` fill ``work`` from the table, see ``found_in``; compute and remember what it says is missing.
 
-        ``identifier`` tells kind and text of the i-th.
+        ``identifiers`` tells kind and text of those with the given numbers.
         """
         with self._lock:
             if find(self._table):
                 found = Found(*found_in(work, len(work) // FOUND_WORDS))
-                for i in np.flatnonzero(found.places != FOUND).tolist():
-                    token = self._compute(*identifier(i))
-                    found.tokens[i] = np.frombuffer((token + PADDING).encode(), dtype=np.uint64)
+                missing = np.flatnonzero(found.places != FOUND)
+                tokens = self._compute(identifiers(missing.tolist()))
+                found.tokens[missing] = np.frombuffer(tokens, dtype=np.uint64).reshape(-1, TOKEN_WORDS)
                 keep_tokens(self._table, *found)
 
 

@@ -7,13 +7,16 @@ stored or logged. Merchant and transaction identifiers are business identifiers 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from typing import Literal
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
 
+import numpy as np
+
+from fraud.compiled import kernel
 from fraud.errors import SettingsError
 from fraud.local_key import local_key
 from fraud.settings import MINIMUM_KEY_LENGTH, Settings
-from fraud.token_memory import TokenMemory
+from fraud.token_memory import PADDING, TOKEN_BYTES, TokenMemory
 
 __all__ = ["KEY_FILE", "TokenKind", "Tokeniser"]
 
@@ -23,13 +26,16 @@ TokenKind = Literal["account", "device", "ip"]
 KEY_FILE = "token.key"
 """Name of the local key in the home folder."""
 
-_PREFIXES: dict[TokenKind, str] = {"account": "a_", "device": "d_", "ip": "i_"}
-_BATCH_KINDS: tuple[TokenKind, ...] = ("account", "device", "ip")
+_KINDS: tuple[TokenKind, ...] = ("account", "device", "ip")
+_LETTERS = np.frombuffer(b"adi", dtype=np.uint8)
+"""What tokens of each kind begin with, before an underscore."""
+UNDERSCORE = ord("_")
 _BLOCK = 64
 """Bytes of a SHA-256 block, to which HMAC pads its key (RFC 2104)."""
 
-_BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
-_PAIRS = [first + second for first in _BASE32 for second in _BASE32]
+_BASE32 = np.frombuffer(b"abcdefghijklmnopqrstuvwxyz234567", dtype=np.uint8)
+_DIGEST = 16
+"""Bytes of an HMAC that a token tells."""
 
 
 class Tokeniser:
@@ -42,7 +48,7 @@ class Tokeniser:
         # The two halves of HMAC, with the key taken in once: copies of them cost a quarter of a whole HMAC.
         self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in padded))
         self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in padded))
-        self.memory = TokenMemory(lambda kind, value: self.token(_BATCH_KINDS[kind], value))
+        self.memory = TokenMemory(self._compute)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Tokeniser:
@@ -61,10 +67,20 @@ class Tokeniser:
 
     def token(self, kind: TokenKind, value: str) -> str:
         """The token of one identifier, worked out afresh."""
-        inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(f"{kind}\0{value}".encode("utf-8", "surrogatepass"))
-        outer.update(inner.digest())
-        return _PREFIXES[kind] + _base32(outer.digest())
+        return self._compute([(_KINDS.index(kind), value)])[:TOKEN_BYTES].decode()
+
+    def _compute(self, identifiers: Sequence[tuple[int, str]]) -> bytes:
+        """Tokens of identifiers (number of the kind, text), each padded as ``fraud.token_memory`` keeps it."""
+        digests = bytearray()
+        for kind, value in identifiers:
+            inner, outer = self._inner.copy(), self._outer.copy()
+            inner.update(f"{_KINDS[kind]}\0{value}".encode("utf-8", "surrogatepass"))
+            outer.update(inner.digest())
+            digests += outer.digest()[:_DIGEST]
+        tokens = bytearray(PADDING * (8 * len(identifiers)), "ascii")
+        kinds = bytearray(kind for kind, _ in identifiers)
+        _write_tokens(*(np.frombuffer(part, dtype=np.uint8) for part in (digests, kinds, tokens)))
+        return bytes(tokens)
 
     def batch(
         self, accounts: list[str], devices: list[str], ips: list[str]
@@ -77,18 +93,26 @@ class Tokeniser:
     def tokens(self, kind: TokenKind, values: Iterable[str | None]) -> list[str | None]:
         """Tokens of a whole column in its order, each distinct identifier hashed once; None stays None."""
         column = list(values)
-        known: dict[str | None, str | None] = {
-            value: self.token(kind, value) for value in set(column) if value is not None
-        }
+        distinct = [value for value in dict.fromkeys(column) if value is not None]
+        tokens = self._compute([(_KINDS.index(kind), value) for value in distinct]).decode().split(PADDING)
+        known: dict[str | None, str | None] = dict(zip(distinct, tokens, strict=False))
         return [known.get(value) for value in column]
 
 
-def _base32(digest: bytes) -> str:
-    """The first 128 bits in base32 (RFC 4648), lower case without padding: 26 characters, two at a time."""
-    high, low = divmod(int.from_bytes(digest[:16], "big") << 2, 1 << 60)
-    p = _PAIRS
-    return (
-        f"{p[high >> 60]}{p[high >> 50 & 1023]}{p[high >> 40 & 1023]}{p[high >> 30 & 1023]}"
-        f"{p[high >> 20 & 1023]}{p[high >> 10 & 1023]}{p[high & 1023]}{p[low >> 50]}{p[low >> 40 & 1023]}"
-        f"{p[low >> 30 & 1023]}{p[low >> 20 & 1023]}{p[low >> 10 & 1023]}{p[low & 1023]}"
-    )
+@kernel
+def _write_tokens(digests: Any, kinds: Any, tokens: Any) -> None:
+    """Write each digest's bits in base32 (RFC 4648), lower case without padding, behind the letter of its kind."""
+    width = len(tokens) // len(kinds) if len(kinds) > 0 else 0
+    for i in range(len(kinds)):
+        at = i * width
+        tokens[at], tokens[at + 1] = _LETTERS[kinds[i]], UNDERSCORE
+        at += 2
+        held = bits = 0
+        for k in range(_DIGEST * i, _DIGEST * (i + 1)):
+            held = (held << 8 | digests[k]) & 0xFFFF
+            bits += 8
+            while bits >= 5:
+                bits -= 5
+                tokens[at] = _BASE32[held >> bits & 31]
+                at += 1
+        tokens[at] = _BASE32[held << 5 - bits & 31]

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import hmac
+from base64 import b32encode
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -18,6 +21,17 @@ NAMES = st.one_of(
     st.text(st.characters(), max_size=20),
     st.text("xy", min_size=LONGEST_REMEMBERED - 2, max_size=LONGEST_REMEMBERED + 2),
 )
+
+
+@given(st.binary(min_size=32, max_size=100), st.text())
+def test_tokens_are_hmac_sha256_in_base32(key: bytes, name: str) -> None:
+    tokeniser = Tokeniser(key)
+    for kind, letter in (("account", "a"), ("device", "d"), ("ip", "i")):
+        digest = hmac.digest(key, f"{kind}\0{name}".encode(), "sha256")
+        expected = f"{letter}_{b32encode(digest[:16]).decode().lower().rstrip('=')}"
+        assert tokeniser.token(kind, name) == expected  # type: ignore[arg-type]
+
+
 COLUMNS = st.lists(NAMES, max_size=12)
 
 
@@ -37,12 +51,16 @@ def token_of(kind: int, name: str) -> str:
     return f"{kind}_{name[:20]}_{len(name)}".ljust(28, ".")
 
 
+def tokens_of(identifiers: Sequence[tuple[int, str]]) -> bytes:
+    return "".join(token_of(kind, name) + token_memory.PADDING for kind, name in identifiers).encode()
+
+
 @settings(max_examples=30)
 @given(st.lists(st.lists(st.integers(0, 300), max_size=40), max_size=10))
 def test_a_full_memory_forgets_and_never_mixes_up(batches: list[list[int]]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(token_memory, "ROWS", 16)
-        memory = TokenMemory(token_of)
+        memory = TokenMemory(tokens_of)
     for batch in batches:
         names = [f"n{number}" for number in batch]
         assert memory.tokens(names, names) == [token_of(kind, name) for kind in (0, 1) for name in names]
@@ -51,9 +69,9 @@ def test_a_full_memory_forgets_and_never_mixes_up(batches: list[list[int]]) -> N
 def test_what_is_remembered_is_not_computed_again() -> None:
     asked: list[tuple[int, str]] = []
 
-    def compute(kind: int, name: str) -> str:
-        asked.append((kind, name))
-        return token_of(kind, name)
+    def compute(identifiers: Sequence[tuple[int, str]]) -> bytes:
+        asked.extend(identifiers)
+        return tokens_of(identifiers)
 
     memory = TokenMemory(compute)
     too_long = "x" * (LONGEST_REMEMBERED + 1)
@@ -65,7 +83,7 @@ def test_what_is_remembered_is_not_computed_again() -> None:
 def test_several_threads_get_their_own_tokens() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(token_memory, "ROWS", 1024)
-        memory = TokenMemory(token_of)
+        memory = TokenMemory(tokens_of)
 
     def ask(seed: int) -> bool:
         names = [f"n{(seed * 7919 + i * 31) % 5000}" for i in range(2000)]
