@@ -7,6 +7,7 @@ from typing import Any
 import dash_mantine_components as dmc
 from dash import ALL, Input, Output, State, ctx, html, no_update
 
+from dashboard.browser_words import browser_words
 from dashboard.desk import Desk, notice, trouble
 from dashboard.plain_table import plain_table
 from dashboard.words import moment
@@ -185,7 +186,7 @@ def _session_table(live: list[Session]) -> Any:
             moment(one.created_at),
             moment(one.last_seen_at),
             one.address,
-            html.Span(one.agent[:60], title=one.agent),
+            html.Span(browser_words(one.agent), title=one.agent),
             dmc.Button(
                 "End",
                 id={"type": "admin-end", "session": one.handle},

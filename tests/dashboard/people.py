@@ -12,6 +12,7 @@ from flask.sessions import SecureCookieSessionInterface
 from flask.testing import FlaskClient
 
 from dashboard.app import create_app
+from dashboard.guard import DASH_CALLBACKS
 from dashboard.sign_in_rules import SignInRules
 from fraud.access import SYSTEM, Person, Role
 from fraud.record import Record
@@ -93,6 +94,22 @@ def callback_body(entry: dict[str, Any], values: Mapping[str, Any] | None = None
         "inputs": parts(entry["inputs"]),
         "state": parts(entry["state"]),
         "changedPropIds": [f"{one['id']}.{one['property']}" for one in entry["inputs"] if "id" in one],
+    }
+
+
+def pages_body(path: str, search: str = "") -> dict[str, Any]:
+    """A request for the layout of the page at a path, as Dash's own script sends it."""
+    return {
+        "output": next(iter(DASH_CALLBACKS)),
+        "outputs": [
+            {"id": "_pages_content", "property": "children"},
+            {"id": "_pages_store", "property": "data"},
+        ],
+        "inputs": [
+            {"id": "_pages_location", "property": "pathname", "value": path},
+            {"id": "_pages_location", "property": "search", "value": search},
+        ],
+        "changedPropIds": ["_pages_location.pathname"],
     }
 
 

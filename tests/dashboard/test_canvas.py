@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -48,6 +49,21 @@ def ring_page(page: Page, record: Record, store: GraphStore, serve: Serve) -> Pa
     expect(page.get_by_role("heading", name="Shared device")).to_be_visible()
     wait_for_nodes(page, MEMBERS)
     return page
+
+
+def test_the_picture_is_asked_for_once_and_before_the_page_asks_for_its_parts(
+    page: Page, record: Record, serve: Serve
+) -> None:
+    fill(record)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(urlsplit(request.url).path))
+    page.goto(f"{serve(record, None)}/case/C-000001")
+    wait_until(page, f"cy.nodes('.ours').length === {MEMBERS}")
+    assert [path for path in asked if path.startswith("/_canvas")] == ["/_canvas/case/C-000001"]
+    assert asked.index("/_canvas/case/C-000001") < asked.index("/_dash-update-component")
+    page.get_by_text("With neighbours").click()
+    expect(page.locator(".canvas-box")).to_have_attribute("aria-busy", "false")
+    assert len([path for path in asked if path.startswith("/_canvas")]) == 2
 
 
 def test_shape_colour_and_sign_say_kind_and_standing(ring_page: Page) -> None:

@@ -21,7 +21,7 @@ from fraud.record import Record
 from graph.arcade import ArcadeServer
 from graph.store import GraphStore
 from graph.write_behind import WriteBehind
-from tests.dashboard.people import RULES, UPDATE, callback_body, client_of
+from tests.dashboard.people import RULES, UPDATE, callback_body, client_of, pages_body
 from tests.dashboard.world import fill
 
 SQL = [
@@ -74,21 +74,6 @@ def texts(entry: dict[str, Any]) -> list[str]:
         for part in [*entry["inputs"], *entry["state"]]
         if isinstance(part, dict) and not part["id"].startswith("{") and part["property"] != "n_clicks"
     ]
-
-
-def pages_body(path: str, search: str) -> dict[str, Any]:
-    return {
-        "output": next(iter(DASH_CALLBACKS)),
-        "outputs": [
-            {"id": "_pages_content", "property": "children"},
-            {"id": "_pages_store", "property": "data"},
-        ],
-        "inputs": [
-            {"id": "_pages_location", "property": "pathname", "value": path},
-            {"id": "_pages_location", "property": "search", "value": search},
-        ],
-        "changedPropIds": ["_pages_location.pathname"],
-    }
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from dashboard.app import create_app
 from dashboard.guard import DASH_CALLBACKS, Guard
 from fraud.access import Permission, Person, Role
 from fraud.record import Record
-from tests.dashboard.people import RULES, UPDATE, callback_body, client_of
+from tests.dashboard.people import RULES, UPDATE, callback_body, client_of, pages_body
 
 SOMEBODY: list[Role | None] = [None, *Role]
 
@@ -127,19 +127,7 @@ def test_every_page_asks_for_its_permission(desk: tuple[Dash, Guard], record: Re
     client = client_of(app, record, role)
     for name, page in dash.page_registry.items():
         path = (page["path_template"] or page["path"]).replace("<", "").replace(">", "")
-        body = {
-            "output": next(iter(DASH_CALLBACKS)),
-            "outputs": [
-                {"id": "_pages_content", "property": "children"},
-                {"id": "_pages_store", "property": "data"},
-            ],
-            "inputs": [
-                {"id": "_pages_location", "property": "pathname", "value": path},
-                {"id": "_pages_location", "property": "search", "value": ""},
-            ],
-            "changedPropIds": ["_pages_location.pathname"],
-        }
-        answer = client.post(UPDATE, json=body)
+        answer = client.post(UPDATE, json=pages_body(path))
         assert answer.status_code == 200, name
         refused = "Not for your role" in answer.text
         assert refused != may(role, guard.pages[page["layout"]]), name
