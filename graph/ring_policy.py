@@ -97,6 +97,6 @@ class RingPolicy:
 
 
 def judged_policy(base_rate: float) -> RingPolicy:
-    """Rules for a desk with a learned judge: looser ties to merchants bring up more groups, and the judge sorts them."""
+    """Rules for a desk with a learned judge: looser ties to merchants, and groups sorted by the judge."""
     ties = {**TIE_RULES, TieKind.MERCHANT: TieRule(3.0, 3, 0.12, 0.5)}
     return RingPolicy(base_rate=base_rate, unmarked=0.3, ties=tuple(ties.items()))

@@ -13,9 +13,14 @@ from fraud.settings import CapacitySettings, CostSettings
 from gnn.weights import WEIGHT_SHAPES, SageWeights
 from graph.features import FEATURE_NAMES
 from graph.observation import FANOUT, MESSAGE_WIDTH, ROLES, Observation
+from graph.ring_figures import FIGURES
 from models.artefact import DataSpan, input_names, load_artefact, save_artefact
 from models.booster import BoosterConfig, fit_booster, margin_of
 from models.calibration import fit_calibration
+from models.group_judge import GroupJudge, fit_groups
+from models.ring_model import RingModel
+from models.ring_rows import RingRows
+from models.ring_rules import RingRules
 from models.scorer import Scorer
 from models.thresholds import choose_thresholds
 
@@ -68,7 +73,17 @@ def booster(with_sage: bool = True, seed: int = 0) -> xgboost.Booster:
     return fit_booster(X, y, names, BoosterConfig(trees=25, depth=4), seed=seed, threads=1)
 
 
-def save_model(folder: Path, with_sage: bool = True) -> str:
+@lru_cache
+def ring_model() -> RingModel:
+    X, y = rows(1500, len(FEATURE_NAMES), 5)
+    ring_rows = fit_booster(X, y, FEATURE_NAMES, BoosterConfig(trees=10, depth=3), threads=1)
+    X, y = rows(300, len(FIGURES), 6)
+    rules = RingRules(look_from=0.1, told_from=0.3, report_from=0.5, base_rate=0.05)
+    groups = fit_groups(X, y, np.ones(len(y), np.float32), 0)
+    return RingModel(RingRows(ring_rows), GroupJudge(groups, rules), rules)
+
+
+def save_model(folder: Path, with_sage: bool = True, with_rings: bool = False) -> str:
     model = booster(with_sage)
     X, y = rows(1500, len(model.feature_names), 1)
     margin = margin_of(model, X)
@@ -84,7 +99,7 @@ def save_model(folder: Path, with_sage: bool = True) -> str:
         calibration=calibration,
         thresholds=thresholds,
         sage=sage_weights() if with_sage else None,
-        rings=None,
+        rings=ring_model() if with_rings else None,
         data_span=DataSpan(
             start="2024-01-01", end="2024-02-01", transactions=1500, known_frauds=int(y.sum())
         ),

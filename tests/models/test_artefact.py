@@ -19,13 +19,16 @@ FILES = [
     "calibration.json",
     "thresholds.json",
     "metrics.json",
+    "ring_rows.ubj",
+    "ring_groups.ubj",
+    "ring_rules.json",
 ]
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "model"
-    save_model(folder)
+    save_model(folder, with_rings=True)
     return folder
 
 
@@ -39,7 +42,7 @@ def test_round_trip(folder: Path, tmp_path: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == sorted(FILES)
     assert set(artefact.manifest.files) == set(FILES) - {MANIFEST}
     again = tmp_path / "again"
-    assert save_model(again) == artefact.version
+    assert save_model(again, with_rings=True) == artefact.version
     assert all((again / name).read_bytes() == (folder / name).read_bytes() for name in FILES)
 
 
@@ -47,6 +50,7 @@ def test_without_graphsage(tmp_path: Path) -> None:
     save_model(tmp_path / "model", with_sage=False)
     artefact = load_artefact(tmp_path / "model")
     assert artefact.sage is None and not (tmp_path / "model" / "sage.safetensors").exists()
+    assert artefact.rings is None
 
 
 def refused(folder: Path) -> str:
@@ -94,8 +98,8 @@ def test_other_features_are_refused(folder: Path) -> None:
 
 def test_another_format_is_refused(folder: Path, tmp_path: Path) -> None:
     fields = json.loads((folder / MANIFEST).read_text())
-    (tmp_path / MANIFEST).write_text(json.dumps(fields | {"format_version": 2}))
-    assert "format 2, this version reads 1" in refused(tmp_path)
+    (tmp_path / MANIFEST).write_text(json.dumps(fields | {"format_version": 1}))
+    assert "format 1, this version reads 2" in refused(tmp_path)
 
 
 def test_a_forged_manifest_with_other_files_is_refused(folder: Path, tmp_path: Path) -> None:
@@ -118,6 +122,7 @@ def test_a_booster_of_other_columns_is_not_saved(folder: Path, tmp_path: Path) -
             calibration=artefact.calibration,
             thresholds=artefact.thresholds,
             sage=None,
+            rings=None,
             data_span=artefact.manifest.data_span,
             seeds={},
             settings={},
