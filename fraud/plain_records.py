@@ -21,8 +21,21 @@ from fraud.intrinsics import borrow, copy_bytes, lowest_bit, word_at
 from fraud.token_memory import FOUND, FOUND_WORDS, TOKEN_BYTES, find_token, found_in, place_of
 from fraud.transaction import LONGEST_RECORD, SCHEMA_VERSION
 
-__all__ = ["CAREFUL", "IDENTIFIERS", "KIND", "MORE", "PLAIN", "SPANS", "SPAN_WORDS", "STOP", "UNSURE", "WORK_WORDS",
-           "read_records", "spans_in", "write_records"]  # fmt: skip
+__all__ = [
+    "CAREFUL",
+    "IDENTIFIERS",
+    "KIND",
+    "MORE",
+    "PLAIN",
+    "SPANS",
+    "SPAN_WORDS",
+    "STOP",
+    "UNSURE",
+    "WORK_WORDS",
+    "lay_spans",
+    "read_records",
+    "write_records",
+]  # fmt: skip
 
 FIELDS = (
     "transaction_id", "event_time", "account_id", "amount", "merchant_id", "counterparty_id", "currency", "device_id",
@@ -80,10 +93,13 @@ NEWLINE = 10
 DAY = 86_400
 
 
-@kernel
-def spans_in(work: Any, n: int) -> Any:
+def lay_spans(work: Any, n: int) -> Any:
     """What is noted of ``n`` records [n, SPAN_WIDTH], at the beginning of ``work`` [n · WORK_WORDS]."""
     return work[: n * SPAN_WORDS].view(np.int32).reshape(n, SPAN_WIDTH)
+
+
+spans_in = kernel(lay_spans)
+"""The same for kernels."""
 
 
 @kernel

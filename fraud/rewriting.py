@@ -15,16 +15,17 @@ from fraud.plain_records import (
     KIND,
     MORE,
     PLAIN,
+    SPAN_WIDTH,
     SPAN_WORDS,
     SPANS,
     STOP,
     UNSURE,
     WORK_WORDS,
+    lay_spans,
     read_records,
-    spans_in,
     write_records,
 )
-from fraud.token_memory import FOUND, TEXT_PADDING, TokenMemory, found_in
+from fraud.token_memory import FOUND, TEXT_PADDING, TokenMemory, lay_found
 from fraud.transaction import is_currency
 
 __all__ = ["Rewritten", "rewrite"]
@@ -41,7 +42,7 @@ class Rewritten(NamedTuple):
 
     def ends(self) -> dict[int, int]:
         """Where the line of each plain record ends, by the number of the record, in order."""
-        spans = spans_in(self.work, self.n)
+        spans = lay_spans(self.work, self.n)
         rows = np.flatnonzero(spans[:, KIND] == PLAIN)
         return dict(zip(rows.tolist(), spans[rows, STOP].tolist(), strict=True))
 
@@ -66,10 +67,14 @@ def rewrite(lines: Sequence[bytes], memory: TokenMemory, currency: str, bounds: 
         return missing - _judge(lines, work) if unsure else missing
 
     def identifiers(numbers: list[int]) -> list[tuple[int, str]]:
-        rows, which = np.divmod(np.array(numbers), IDENTIFIERS)
-        spans, at = spans_in(work, n), SPANS + 3 * which
-        parts = zip(*(spans[rows, at + k].tolist() for k in range(3)), strict=True)
-        return [(kind, content[start : start + size].decode()) for start, size, kind in parts]
+        # One by one: there are few, and arrays of a few cost more.
+        tell = lay_spans(work, n).reshape(-1).item
+        found = []
+        for number in numbers:
+            at = number // IDENTIFIERS * SPAN_WIDTH + SPANS + number % IDENTIFIERS * 3
+            start = tell(at)
+            found.append((tell(at + 2), content[start : start + tell(at + 1)].decode()))
+        return found
 
     memory.look_up(find, work[n * SPAN_WORDS :], identifiers)
     if length < 0:
@@ -86,8 +91,8 @@ def _packed(currency: str) -> int:
 def _judge(lines: Sequence[bytes], work: Words) -> int:
     """Settle what the unsure records are; returns how many tokens are then no longer asked for."""
     dropped = 0
-    spans = spans_in(work, len(lines))
-    _, places, _ = found_in(work[SPAN_WORDS * len(lines) :], IDENTIFIERS * len(lines))
+    spans = lay_spans(work, len(lines))
+    _, places, _ = lay_found(work[SPAN_WORDS * len(lines) :], IDENTIFIERS * len(lines))
     for row in np.flatnonzero(spans[:, KIND] == UNSURE).tolist():
         if _is_printable(lines[row]):
             spans[row, KIND] = PLAIN

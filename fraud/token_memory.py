@@ -48,8 +48,7 @@ TEXT_PADDING = bytes(16)
 """Must follow a text that kernels read: they read words, beyond its end too."""
 
 
-@kernel
-def found_in(work: Any, n: int) -> tuple[Any, Any, Any]:
+def lay_found(work: Any, n: int) -> tuple[Any, Any, Any]:
     """Names, places and tokens of ``Found`` for ``n`` identifiers, in one array [n · FOUND_WORDS] of 64-bit words."""
     width = 1 + NAME_WORDS
     names = work[: n * width].reshape(n, width)
@@ -58,12 +57,16 @@ def found_in(work: Any, n: int) -> tuple[Any, Any, Any]:
     return names, places, tokens
 
 
+found_in = kernel(lay_found)
+"""The same for kernels."""
+
+
 @kernel
 def find_tokens(text: Any, sizes: Any, stops: Any, table: Any, work: Any) -> int:
     """Find n identifiers; returns how many tokens are not remembered.
 
     ``text`` holds the identifiers one after the other and ``TEXT_PADDING``, ``sizes`` [n] their bytes; those before
-    ``stops[k]`` are of kind k or below. Fills ``work``, see ``found_in``.
+    ``stops[k]`` are of kind k or below. Fills ``work``, see ``lay_found``.
     """
     text, sizes, table, work = borrow(text), borrow(sizes), borrow(table), borrow(work)
     names, places, tokens = found_in(work, len(sizes))
@@ -194,7 +197,7 @@ class TokenMemory:
             work,
             lambda rows: [(bisect_right(stops, row), values[row]) for row in rows],
         )
-        tokens = Found(*found_in(work, len(values))).tokens.tobytes().decode("ascii").split(PADDING)
+        tokens = Found(*lay_found(work, len(values))).tokens.tobytes().decode("ascii").split(PADDING)
         tokens.pop()
         return tokens
 
@@ -204,13 +207,13 @@ class TokenMemory:
         work: NDArray[np.uint64],
         identifiers: Callable[[list[int]], list[tuple[int, str]]],
     ) -> None:
-        """Have ``find`` fill ``work`` from the table, see ``found_in``; compute and remember what it says is missing.
+        """Have ``find`` fill ``work`` from the table, see ``lay_found``; compute and remember what it says is missing.
 
         ``identifiers`` tells kind and text of those with the given numbers.
         """
         with self._lock:
             if find(self._table):
-                found = Found(*found_in(work, len(work) // FOUND_WORDS))
+                found = Found(*lay_found(work, len(work) // FOUND_WORDS))
                 missing = np.flatnonzero(found.places != FOUND)
                 tokens = self._compute(identifiers(missing.tolist()))
                 found.tokens[missing] = np.frombuffer(tokens, dtype=np.uint64).reshape(-1, TOKEN_WORDS)
