@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -117,6 +118,26 @@ def test_what_is_asked_at_a_node_is_found_in_every_era(
     worst = record.worst_scores(["a_2", "a_4"])
     assert worst["a_2"][0] == max(decision(i).score for i in range(2, 300, 7))
     assert len(record.decisions(f"t{i}" for i in range(0, 400, 2))) == 150
+
+
+def test_names_that_move_while_they_are_looked_for_are_found(
+    record: Record, record_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A young era, read last because its events are old, moves into one that has been read already."""
+    monkeypatch.setattr(record_eras, "YOUNG_TRANSACTIONS", 4)
+    write(record, [200, 201, 202, 203, 204])
+    write(record, [1, 2])
+    other = Record.open(record_url)
+
+    def one_by_one(found: Sequence[Any]) -> Iterator[Sequence[Any]]:
+        yield found[:1]
+        write(other, [3, 4, 5])
+        yield from ([one] for one in found[1:])
+
+    monkeypatch.setattr(record_reader, "doubling", one_by_one)
+    assert names(record.transactions_around("shop1")) == ["t202", "t1"]
+    other.close()
+    assert record.count(table.transactions) == 10
 
 
 def test_names_that_share_a_hash_are_told_apart(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
