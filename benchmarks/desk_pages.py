@@ -170,7 +170,7 @@ DEBOUNCE = 250.0
 def _case_page(page: Page, address: str, case_id: str) -> dict[str, float]:
     page.add_init_script(WATCH_CANVAS)
     drawn, servers = [], []
-    for _ in range(TURNS):
+    for _ in range(TURNS + 1):
         page.goto(f"{address}/case/{case_id}")
         page.wait_for_function("() => window.drawn !== null")
         drawn.append(page.evaluate("() => window.drawn"))
@@ -178,8 +178,10 @@ def _case_page(page: Page, address: str, case_id: str) -> dict[str, float]:
         servers.append(max(page.evaluate(SERVER_TIMES)))
     return {
         "canvas elements": page.evaluate("() => window.elements"),
-        "canvas interactive": statistics.median(drawn),
-        "case page, longest answer": statistics.median(servers),
+        # The very first visit has the graph store plan queries that it has not seen since it was started.
+        "canvas, first visit": drawn[0],
+        "canvas interactive": statistics.median(drawn[1:]),
+        "case page, longest answer": statistics.median(servers[1:]),
     }
 
 
@@ -208,12 +210,12 @@ def _write(figures: dict[str, float], world: World) -> None:
             "## The desk's pages in Chromium",
             "",
             f"{datetime.now(UTC):%Y-%m-%d}. `python -m fraud dashboard`, Neo4j, SQLite and headless Chromium on one",
-            f"machine; medians of {TURNS} visits with a warm browser cache (first visit, with a cold one:",
-            f"{figures['first paint, first visit']:,.0f} ms). Load of the last minute as it ended:",
-            f"{os.getloadavg()[0]:.1f}.",
-            "Twenty sessions sent",
-            f"{figures['requests of 20 people']:,.0f} requests: median {figures['median of 20 people']:,.0f} ms,",
-            f"95th percentile {figures['95th percentile of 20 people']:,.0f} ms.",
+            f"machine; medians of {TURNS} visits with a warm browser cache. The very first visits, with nothing warm",
+            f"anywhere, took {figures['first paint, first visit']:,.0f} ms (queue) and",
+            f"{figures['canvas, first visit']:,.0f} ms (canvas).",
+            f"Load of the last minute as it ended: {os.getloadavg()[0]:.1f}. Twenty sessions sent",
+            f"{figures['requests of 20 people']:,.0f} requests: median {figures['median of 20 people']:,.0f} ms, 95th",
+            f"percentile {figures['95th percentile of 20 people']:,.0f} ms.",
             f"{machine('dash', 'dash-ag-grid', 'dash-cytoscape', 'waitress', 'neo4j', 'playwright')}.",
             f"`python -m benchmarks.desk_pages --edges {world.asked_edges}`",
             "",

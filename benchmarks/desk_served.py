@@ -32,7 +32,7 @@ __all__ = ["World", "made_world", "neo4j_of", "serving"]
 PAYMENTS = 100_000
 """In the record, beside those of the great ring."""
 
-CATCH_UP_SECONDS = 120
+CATCH_UP_SECONDS = 600
 INDEX_SECONDS = 1_200
 
 
