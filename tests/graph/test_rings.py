@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from hypothesis import given, settings
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from fraud.ring import RingStep
 from graph.layout import DAY, HOUR
+from graph.ring_figures import FIGURES, ring_figures
 from graph.ring_policy import RingPolicy
 from graph.ring_record import ring_record
 from graph.rings import RingChange, RingWatch
@@ -58,6 +60,51 @@ def test_many_weak_marks_on_a_rare_thing_are_a_ring() -> None:
     _, changes = watch(suspect(i, account, rare, score=0.05) for i, account in enumerate("abcdefgh"))
     assert set(changes[-1].ring.accounts) == set("abcdefgh")
     assert watch(suspect(i, account, common, score=0.05) for i, account in enumerate("abcdefgh"))[1] == []
+
+
+class Sizes:
+    """Judges by the number of accounts alone."""
+
+    base_rate = 0.011
+    report_from = 0.5
+
+    def score(self, figures: Sequence[float]) -> float:
+        return round(math.exp(figures[FIGURES.index("accounts")])) / 8.0
+
+
+def test_a_judge_says_which_groups_are_reported() -> None:
+    """In place of the evidence, which would bring up three accounts already; a restored watch asks it as well."""
+    seen = RingWatch(judge=Sizes())
+    log = [suspect(i, account, device("d", 3)) for i, account in enumerate("abcdefgh")]
+    changes = [change for one in log[:4] for change in seen.observe(one)]
+    assert [set(change.ring.accounts) for change in changes] == [set("abcd")]
+    again = RingWatch.from_bytes(seen.to_bytes(), judge=Sizes())
+    later = [change.ring for one in log[4:] for change in again.observe(one)]
+    assert later == [change.ring for one in log[4:] for change in seen.observe(one)]
+    assert again.ring_of("a").score == 1.0  # type: ignore[union-attr]
+    assert watch(log[:3])[1]
+
+
+def test_what_the_model_says_of_a_ring_is_the_evidence() -> None:
+    shared = device("d", 3)
+    weak = [replace(suspect(i, account, shared, score=0.9), ring=0.001) for i, account in enumerate("abc")]
+    strong = [replace(suspect(i, account, shared, score=0.02), ring=0.9) for i, account in enumerate("abc")]
+    assert watch(weak)[1] == []
+    assert watch(strong)[1]
+
+
+@given(suspect_streams(longest=25))
+@settings(max_examples=60)
+def test_figures_are_finite_and_the_same_whatever_the_order_of_what_is_known(log: list[Suspect]) -> None:
+    seen, _ = watch(log)
+    again = RingWatch.from_bytes(seen.to_bytes())
+    for ring in seen.identities.rings.values():
+        if ring.accounts:
+            figures = ring_figures(ring, seen.graph, seen.policy)
+            assert len(figures) == len(FIGURES)
+            assert all(map(math.isfinite, figures))
+            other = replace(ring, accounts=dict(reversed(ring.accounts.items())))
+            assert ring_figures(other, again.graph, again.policy) == figures
 
 
 def test_marks_are_forgotten() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 import numpy as np
@@ -12,17 +12,18 @@ import pytest
 from data.timeline import Timeline, known_at
 from fraud.settings import Settings
 from graph.events import TRANSACTION, FrameEvents
+from models import ring_training
+from models.artefact import load_artefact
 from models.history import History, replay_history
 from models.ring_model import RingModel
 from models.ring_training import Confirmed, learn_rings
+from models.scorer import Scorer
 from models.training import online_graph
 from stream.desk import RingDesk
 from stream.pipeline import Pipeline
 from stream.replay import replay
 from stream.suspicion import Suspicion
 from tests.stream.world import SINCE, World
-
-REVIEW_COST = 5.0
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,15 @@ def past(world: World) -> Past:
     return Past(frame, replay_history(hidden, online_graph(Settings.load())))
 
 
+@pytest.fixture(autouse=True)
+def little_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The small world has some hundred frauds of rings that are confirmed in time."""
+    monkeypatch.setattr(ring_training, "LEAST_RING_FRAUDS", 60)
+
+
 def learned(past: Past, frame: pd.DataFrame) -> RingModel | None:
-    return learn_rings(
-        frame, past.history, Confirmed.of(frame, known_at(frame, SINCE)), len(frame) // 10, 0.01, 0
-    )
+    known = Confirmed.of(frame, known_at(frame, SINCE))
+    return learn_rings(frame, past.history, known, len(frame) // 10, 0.0, 0)
 
 
 def content(model: RingModel | None) -> tuple[bytes, bytes, str]:
@@ -67,34 +73,43 @@ def test_a_past_without_confirmed_rings_teaches_nothing(past: Past) -> None:
     assert learned(past, past.frame.assign(ring_id=None)) is None
 
 
-def test_the_model_of_the_world_judges_and_its_desk_goes_on_after_a_restart(world: World) -> None:
-    scorer, told = world.scorer(), _told(world)
+def test_too_few_confirmed_frauds_teach_nothing(
+    past: Past, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So the small world's own model goes by the rules."""
+    monkeypatch.setattr(ring_training, "LEAST_RING_FRAUDS", 300)
+    assert learned(past, past.frame) is None
+    assert world.scorer().ring_judge is None
+
+
+def test_a_learned_model_tells_the_desk_and_a_replay_reports_what_its_desk_does(
+    world: World, past: Past
+) -> None:
+    """Over a restart of the desk as well."""
+    artefact = load_artefact(world.model)
+    scorer = Scorer(replace(artefact, rings=learned(past, past.frame)))
     judge = scorer.ring_judge
     assert judge is not None
+    told = _told(world, scorer)
     marks = [one for one in told if one.marks]
-    assert marks and all(one.suspect.ring is not None for one in marks)
-    one = RingDesk(REVIEW_COST, judge)
-    half = len(told) // 2
-    first = one.observe(told[:half])
-    other = RingDesk.from_bytes(one.to_bytes(), REVIEW_COST, judge)
-    later = msgspec.json.encode(other.observe(told[half:]))
-    assert later == msgspec.json.encode(one.observe(told[half:]))
-    reported = [*first.rings, *msgspec.json.decode(later, type=type(first)).rings]
-    assert reported
-    assert all(ring.score >= judge.report_from for ring in reported if ring.version == 1)
-
-
-def test_a_replay_reports_the_same_rings_as_the_desk_alone(world: World) -> None:
-    scorer = world.scorer()
+    assert len(marks) > 20
+    assert all(one.suspect.ring is not None for one in marks)
+    cost = Settings.load().costs.review_cost
+    one, half = RingDesk(cost, judge), len(told) // 2
+    raised = one.observe(told[:half])
+    other = RingDesk.from_bytes(one.to_bytes(), cost, judge)
+    rest = other.observe(told[half:])
+    assert msgspec.json.encode(rest) == msgspec.json.encode(one.observe(told[half:]))
+    assert other.to_bytes() == one.to_bytes()
+    raised.add(rest)
     said = replay(world.frame, scorer, Settings.load(), since=SINCE)
-    desk = RingDesk(Settings.load().costs.review_cost, scorer.ring_judge)
-    rings = {ring.ring_id: ring for ring in desk.observe(_told(world)).rings}
-    assert rings == said.rings
+    assert said.alerts == len(raised.alerts) > 0
+    assert said.rings == {ring.ring_id: ring for ring in raised.rings}
 
 
-def _told(world: World) -> list[Suspicion]:
+def _told(world: World, scorer: Scorer) -> list[Suspicion]:
     """What the pipeline tells the desk of the days after the training, in batches of its own."""
-    pipeline, told = Pipeline(online_graph(Settings.load()), world.scorer()), []
+    pipeline, told = Pipeline(online_graph(Settings.load()), scorer), []
     source, ids = FrameEvents(world.frame), world.frame["transaction_id"].to_numpy(dtype=object)
     start = int(SINCE.timestamp() * 1e6)
     for chunk in Timeline(world.frame, chunk_rows=1_000):
