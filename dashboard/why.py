@@ -20,31 +20,32 @@ GAUGE: dict[str, Any] = {"aria-hidden": "true"}
 
 
 def reason_bars(reasons: Sequence[Reason]) -> Any:
-    """Reasons in plain words, the strongest first, each with a bar as long as its contribution."""
+    """Reasons in plain words, each with a bar as long as its contribution; a ring's have none and stand alone."""
     if not reasons:
         return dmc.Text("No reasons on record.", size="sm", c="dimmed")
     most = max(abs(reason.contribution) for reason in reasons)
     if most == 0:
         return html.Ul([html.Li(reason.text) for reason in reasons], className="reasons")
     head = html.Tr([html.Th("Reason"), html.Th("Weight"), html.Th("Log-odds", className="number")])
-    rows = [
-        html.Tr(
-            [
-                html.Td(reason.text),
-                html.Td(
-                    html.Span(
-                        className="bar" if reason.contribution >= 0 else "bar down",
-                        style={"width": f"{100 * abs(reason.contribution) / most:.0f}%"},
-                        **GAUGE,
-                    ),
-                    className="gauge",
-                ),
-                html.Td(f"{reason.contribution:+.2f}", className="number"),
-            ]
-        )
-        for reason in reasons
-    ]
+    rows = [_reason_row(reason, most) for reason in reasons]
     return html.Table([html.Thead(head), html.Tbody(rows)], className="bars")
+
+
+def _reason_row(reason: Reason, most: float) -> Any:
+    if reason.contribution == 0:
+        return html.Tr(html.Td(reason.text, colSpan=3))
+    bar = html.Span(
+        className="bar" if reason.contribution > 0 else "bar down",
+        style={"width": f"{100 * abs(reason.contribution) / most:.0f}%"},
+        **GAUGE,
+    )
+    return html.Tr(
+        [
+            html.Td(reason.text),
+            html.Td(bar, className="gauge"),
+            html.Td(f"{reason.contribution:+.2f}", className="number"),
+        ]
+    )
 
 
 def decision_panel(decision: Decision, receipt: Receipt | None, *, is_chosen: bool) -> Any:
