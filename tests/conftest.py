@@ -47,13 +47,17 @@ def home_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("RINGFENCE_HOME", str(tmp_path / "home"))
 
 
+def find_chromium() -> Path | None:
+    """The first browser of the family that is installed."""
+    return next((Path(found) for name in BROWSERS if (found := shutil.which(name))), None)
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Path:
     """An installed Chromium; without one the test is skipped, but fails under CI."""
-    for name in BROWSERS:
-        found = shutil.which(name)
-        if found:
-            return Path(found)
+    found = find_chromium()
+    if found is not None:
+        return found
     message = "no Chromium here: sudo apt-get install chromium"
     if UNDER_CI:
         pytest.fail(message)

@@ -21,7 +21,6 @@ from graph.store import GraphStore
 from tests.dashboard.door import Door, open_door
 from tests.dashboard.people import COOKIE, RULES, person_of, session_cookie
 
-CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -35,12 +34,10 @@ SCREEN: ViewportSize = {"width": 1280, "height": 900}
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser(chromium: Path) -> Iterator[Browser]:
     """Ends with its file: Playwright keeps an event loop running in this thread, and other tests need their own."""
-    if not CHROMIUM.exists():
-        pytest.skip(f"no {CHROMIUM}: install chromium to test the pages")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         yield browser
         browser.close()
 

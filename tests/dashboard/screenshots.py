@@ -9,8 +9,9 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.conftest import find_chromium
 from tests.dashboard.canvas import wait_until
-from tests.dashboard.conftest import ARGUMENTS, CHROMIUM
+from tests.dashboard.conftest import ARGUMENTS
 from tests.dashboard.served_demo import ROOT, ServedDemo, served_demo
 
 FOLDER = ROOT / "docs" / "images"
@@ -36,7 +37,7 @@ def main() -> None:
         served_demo(Path(home)) as demo,
         sync_playwright() as playwright,
     ):
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
         page = _signed_in(browser, demo, 1280, 900, "light")
         case = _worst_ring(page, demo)
         _take(page, f"{demo.address}/", "queue")
