@@ -21,6 +21,7 @@ from fraud.ring import RingStep
 from graph.store import GraphStore
 from tests.dashboard.canvas import choose, wait_for_nodes, wait_until
 from tests.dashboard.people import person_of
+from tests.dashboard.stillness import wait_until_still
 from tests.dashboard.world import account, alert_of, fill, ring
 
 pytestmark = pytest.mark.browser
@@ -251,6 +252,7 @@ def test_no_barriers_that_axe_finds(page: Page, record: Record, serve: Serve, sc
         wait_until(page, "cy.nodes().length > 3")
         # A table has its heads a moment after its head line.
         page.locator(".ag-header-cell").first.wait_for()
+        wait_until_still(page)
         found = Axe().run(page, options={"resultTypes": ["violations"]})
         bad = [
             (one["id"], one["nodes"][0]["html"][:200])
@@ -261,6 +263,7 @@ def test_no_barriers_that_axe_finds(page: Page, record: Record, serve: Serve, sc
     ready(page)
     page.keyboard.press("c")
     expect(page.get_by_role("dialog")).to_be_visible()
+    wait_until_still(page)
     found = Axe().run(page, context="[role=dialog]")
     bad = [(one["id"], one["impact"]) for one in found.response["violations"] if one["impact"] != "moderate"]
     assert bad == []

@@ -25,6 +25,7 @@ from graph.pages import ids_beginning
 from graph.store import GraphStore
 from graph.write_behind import WriteBehind
 from tests.dashboard.people import app_over, client_of
+from tests.dashboard.stillness import wait_until_still
 from tests.dashboard.world import fill
 
 # On a machine with much to do a page may take its time.
@@ -34,15 +35,6 @@ Serve = Callable[[Record, GraphStore | None], str]
 PageAs = Callable[[Role | None], Page]
 
 MODEL = "2026-03-01.1"
-
-MOTIONS_ENDED = """
-() => Promise.all(
-  document.getAnimations()
-    .filter((motion) => motion.effect.getComputedTiming().endTime !== Infinity)
-    .map((motion) => motion.finished.catch(() => null))
-)
-"""
-"""Waits until nothing fades or moves any more but what never ends: a colour on its way has too little contrast."""
 
 
 @pytest.fixture
@@ -227,7 +219,7 @@ def test_pages_keep_to_the_rules_of_axe_and_fit_a_phone(
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     page.goto(f"{serve(world, None)}{path}")
     page.locator(ready).first.wait_for()
-    page.evaluate(MOTIONS_ENDED)
+    wait_until_still(page)
     found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]})
     said = [
         f"{one['id']} ({one['impact']}): {[node['html'][:160] for node in one['nodes'][:3]]}"
