@@ -12,7 +12,7 @@ from fraud.tokens import Tokeniser
 from fraud.transaction import Transaction
 from stream.ledger import Entry, Kind, LabelMark
 
-__all__ = ["Known", "Portion", "admit_labels", "admit_portions", "admit_transactions", "refuse"]
+__all__ = ["Known", "Portion", "admit_labels", "admit_portions", "admit_transactions", "in_turns", "refuse"]
 
 Known = tuple[int, Label, Transaction]
 """Source offset of a label, the label, and the tokenised transaction that it is about."""
@@ -25,6 +25,28 @@ Portion = tuple[int, Sequence[tuple[int, bytes]]]
 def refuse(topic: str, partition: int, offset: int, error: RecordError) -> DeadLetter:
     """The letter of a source record; the record itself stays where it is."""
     return DeadLetter(f"{topic}-{partition}", offset, error.field, error.reason)
+
+
+def in_turns(portions: Sequence[Portion], most: int) -> Iterator[list[Portion]]:
+    """The records of each partition in their order, ``most`` at a time, partitions taking turns.
+
+    Of a backlog one fetch brings days of each partition: one after the other in the ledger, all that the later
+    ones hold would be late.
+    """
+    share = max(1, most // max(1, len(portions)))
+    some: list[Portion] = []
+    rows = 0
+    for first in range(0, max((len(records) for _, records in portions), default=0), share):
+        for partition, records in portions:
+            part = records[first : first + share]
+            if rows + len(part) > most:
+                yield some
+                some, rows = [], 0
+            if part:
+                some.append((partition, part))
+                rows += len(part)
+    if some:
+        yield some
 
 
 def admit_transactions(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from aiokafka import AIOKafkaProducer
 
 from fraud.settings import Settings
 from fraud.tokens import Tokeniser
-from stream.admission import Portion, admit_portions
+from stream.admission import Portion, admit_portions, in_turns
 from stream.broker import Topics
 from stream.ledger import Entry, Source, encode_entry
 
@@ -57,7 +57,7 @@ class Intake:
         was accepted before are passed over, as is a partition that this worker does not own. Waits first while too
         many rows are under way.
         """
-        for some in _at_once(portions):
+        for some in in_turns(portions, ENTRY_ROWS):
             await self._room.wait()
             for entry in self.admit(self._expected(some)):
                 self._note(entry)
@@ -104,20 +104,3 @@ class Intake:
         self._waiting_rows += entry.stop - entry.start
         if self._waiting_rows >= self._most:
             self._room.clear()
-
-
-def _at_once(portions: Sequence[Portion]) -> Iterator[list[Portion]]:
-    """The records in the same order, ``ENTRY_ROWS`` at most each time; no portion is empty."""
-    some: list[Portion] = []
-    room = ENTRY_ROWS
-    for partition, records in portions:
-        first = 0
-        while first < len(records):
-            part = records[first : first + room]
-            some.append((partition, part))
-            first, room = first + len(part), room - len(part)
-            if not room:
-                yield some
-                some, room = [], ENTRY_ROWS
-    if some:
-        yield some

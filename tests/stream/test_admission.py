@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from fraud.tokens import Tokeniser
-from stream.admission import Portion, admit_portions, admit_transactions
+from stream.admission import Portion, admit_portions, admit_transactions, in_turns
 
 KEY = b"k" * 32
 
@@ -47,3 +47,18 @@ def test_each_partition_has_the_entry_that_it_has_alone() -> None:
 
 def test_of_nothing_there_is_nothing() -> None:
     assert admit_portions("transactions", [], Tokeniser(KEY), "USD") == []
+
+
+def test_partitions_of_a_backlog_take_turns() -> None:
+    portions = [
+        (0, [(n, b"") for n in range(1_000)]),
+        (1, [(n, b"") for n in range(5, 9)]),
+        (2, [(7, b"")] * 600),
+    ]
+    given = list(in_turns(portions, 512))
+    assert all(0 < sum(len(records) for _, records in some) <= 512 for some in given)
+    for partition, records in portions:
+        assert [one for some in given for p, part in some if p == partition for one in part] == records
+    assert [p for p, _ in given[0]] == [0, 1, 2]
+    assert list(in_turns([], 512)) == []
+    assert list(in_turns([(3, [(1, b"")])], 512)) == [[(3, [(1, b"")])]]
