@@ -30,6 +30,20 @@ def transaction(i: int) -> Transaction:
     )
 
 
+def plain_payments(first: int, count: int) -> list[Transaction]:
+    """One account's at one shop, a second apart."""
+    return [
+        Transaction(
+            transaction_id=f"t{number}",
+            event_time=START + timedelta(seconds=number),
+            account_id="a_1",
+            amount=10.5,
+            merchant_id="shop",
+        )
+        for number in range(first, first + count)
+    ]
+
+
 def decision(i: int, score: float | None = None) -> Decision:
     score = (i % 100) / 100 if score is None else score
     outcome = Outcome.BLOCK if score > 0.9 else Outcome.REVIEW if score > 0.6 else Outcome.APPROVE

@@ -5,29 +5,18 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import time
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from fraud.decision import Decision, Outcome
 from fraud.record import Record
 from fraud.record_checkpoints import Checkpoints
-from fraud.transaction import Transaction
+from tests.fraud.payments import plain_payments
 
-START = datetime(2026, 3, 1, tzinfo=UTC)
 PATIENCE = 20.0
 
 
 def write(record: Record, first: int, count: int) -> None:
-    transactions = [
-        Transaction(
-            transaction_id=f"t{number}",
-            event_time=START + timedelta(seconds=number),
-            account_id="a_1",
-            amount=10.5,
-            merchant_id="shop",
-        )
-        for number in range(first, first + count)
-    ]
+    transactions = plain_payments(first, count)
     decisions = [
         Decision(one.transaction_id, one.event_time, 0.1, Outcome.APPROVE, "model-1") for one in transactions
     ]

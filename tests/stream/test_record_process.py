@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -16,27 +16,17 @@ from fraud.dead_letter import DeadLetter
 from fraud.decision import Decision, Outcome, Reason
 from fraud.errors import SettingsError, StoreError, StoreUnavailable
 from fraud.record import Record
-from fraud.transaction import Transaction
 from stream.messages import decision_message
 from stream.record_client import RecordClient
 from stream.verdicts import ScoredBy, Verdicts
+from tests.fraud.payments import START, plain_payments
 
-START = datetime(2026, 3, 1, tzinfo=UTC)
 MODEL = ScoredBy("model-1", "f" * 64, {"review": 0.3, "block": 0.9})
 WHY = (Reason("night", "The account has never paid at this hour", None, 0.3),)
 
 
 def verdicts(first: int, count: int = 3) -> Verdicts:
-    transactions = [
-        Transaction(
-            transaction_id=f"t{number}",
-            event_time=START + timedelta(seconds=number),
-            account_id="a_1",
-            amount=10.5,
-            merchant_id="shop",
-        )
-        for number in range(first, first + count)
-    ]
+    transactions = plain_payments(first, count)
     return Verdicts(
         transactions,
         scores=np.linspace(0.1, 0.5, count),

@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
 import numpy as np
 
 from fraud.decision import Reason
-from fraud.transaction import Transaction
 from stream.verdicts import ScoredBy, Verdicts, joined
+from tests.fraud.payments import plain_payments
 
-START = datetime(2026, 3, 1, tzinfo=UTC)
 WHY = (Reason("night", "The account has never paid at this hour", None, 0.3),)
 
 
 def verdicts(first: int, count: int, model: str = "model-1") -> Verdicts:
     """The last of them is no approval."""
-    transactions = [
-        Transaction(
-            transaction_id=f"t{number}",
-            event_time=START + timedelta(seconds=number),
-            account_id="a_1",
-            amount=10.5,
-            merchant_id="shop",
-        )
-        for number in range(first, first + count)
-    ]
+    transactions = plain_payments(first, count)
     numbers = np.arange(first, first + count)
     return Verdicts(
         transactions,
