@@ -331,16 +331,24 @@ def _judge_dead_letters(record: Record, bad: int, found: Findings) -> None:
 
 
 async def _judge_alerts(settings: Settings, scorer: Scorer, record: Record, found: Findings) -> None:
-    expected = {alert.idempotency_key for alert in await _uninterrupted_alerts(settings, scorer)}
-    handed_over = list(settings.alert_outbox.glob("*.json"))
-    found.alerts = len(handed_over)
+    expected = {alert.idempotency_key: alert for alert in await _uninterrupted_alerts(settings, scorer)}
+    files = [one.read_bytes() for one in settings.alert_outbox.glob("*.json")]
+    handed_over = {
+        alert.idempotency_key: alert for alert in (msgspec.json.decode(one, type=Alert) for one in files)
+    }
+    found.alerts = len(files)
     if record.unsent_alerts():
         found.faults.append("alerts were left unsent")
     kept = record.count(record_tables.alert_outbox)
-    if not kept == len(handed_over) == len(expected):
-        found.faults.append(
-            f"{kept:,} alert states on record, {len(handed_over):,} handed over, {len(expected):,} expected"
-        )
+    if not kept == len(files) == len(handed_over):
+        found.faults.append(f"{kept:,} alert states on record, {len(files):,} handed over")
+    for what, keys in (
+        ("were handed over that no uninterrupted desk raises", handed_over.keys() - expected.keys()),
+        ("are missing", expected.keys() - handed_over.keys()),
+        ("differ", {key for key, alert in handed_over.items() if alert != expected.get(key, alert)}),
+    ):
+        if keys:
+            found.faults.append(f"{len(keys):,} alert states {what}, such as {', '.join(sorted(keys)[:3])}")
 
 
 async def _uninterrupted_alerts(settings: Settings, scorer: Scorer) -> list[Alert]:

@@ -8,6 +8,7 @@ on is a new ring; where it is a part of an old one, it points back. Every step i
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
@@ -83,7 +84,7 @@ class Identities:
 
     def join(self, ring: RingState, accounts: Collection[str], tie: Tie, time: int) -> None:
         """Let accounts into a ring that is too large to be grouped anew."""
-        fresh = [one for one in accounts if one not in self.ring_of]
+        fresh = [one for one in sorted(accounts) if one not in self.ring_of]
         self._enter(ring, fresh, time)
         ring.ties.setdefault(tie, time)
         if fresh:
@@ -151,7 +152,8 @@ class Identities:
         return ring
 
     def _money(self, accounts: Iterable[str]) -> float:
-        return sum(
+        # Exact, since accounts come in no order of their own: two desks must agree to the last bit.
+        return math.fsum(
             one.amount for account in accounts for one in self._graph.suspects.get(account, {}).values()
         )
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Iterable
+from functools import partial
 from typing import Any, NoReturn
 
 import faust
@@ -20,9 +21,9 @@ from fraud.errors import RingfenceError
 from fraud.exits import FAILED, exit_status
 from fraud.settings import Settings, StreamSettings
 from stream.broker import Topics, security
+from stream.desk_seat import Placed
 from stream.fetching import WholeFetchTransport
 from stream.runtime import Runtime
-from stream.scored import decode_scored
 
 __all__ = ["StreamApp", "create_app"]
 
@@ -137,13 +138,13 @@ def _add_agents(app: StreamApp, topics: Topics) -> None:
     scored = app.topic(topics.scored, value_serializer="raw", key_serializer="raw")
 
     every: Any = app.timer(IDLE_SAVE_SECONDS)
-    every(app.runtime.save_desk)
+    every(app.runtime.desk.save)
 
     @app.agent(labels, concurrency=1, supervisor_strategy=CrashingSupervisor, name="labels")
     async def take_labels(stream: Any) -> AsyncIterable[None]:
         """Labels into the ledger and the record."""
         async for taken in stream.noack_take(TAKEN, within=WITHIN):
-            events = [event for event in taken if _is_current(app, event)]
+            events = _current(app, taken)
             if events:
                 await app.runtime.take_labels(events)
             for event in events:
@@ -154,17 +155,19 @@ def _add_agents(app: StreamApp, topics: Topics) -> None:
     @app.agent(scored, concurrency=1, supervisor_strategy=CrashingSupervisor, name="ring-desk")
     async def take_scored(stream: Any) -> AsyncIterable[None]:
         """Suspicions to the ring desk; acknowledged when its saved memory has come past them."""
-        waiting: list[tuple[int, EventT[bytes]]] = []
+        waiting: list[Placed] = []
         async for taken in stream.noack_take(TAKEN, within=DESK_WITHIN):
-            events = [event for event in taken if _is_current(app, event)]
-            messages = [decode_scored(event.value) for event in events]
-            waiting += [(message.upto, event) for message, event in zip(messages, events, strict=True)]
-            saved = await app.runtime.take_scored(messages) if messages else 0
+            placed, saved = await app.runtime.desk.take(partial(_current, app, taken))
+            waiting += placed
             waiting = [one for one in waiting if _is_current(app, one[1])]
             for _, event in (one for one in waiting if one[0] <= saved):
                 await stream.ack(event)
             waiting = [one for one in waiting if one[0] > saved]
             yield
+
+
+def _current(app: StreamApp, events: Iterable[EventT[bytes]]) -> list[EventT[bytes]]:
+    return [event for event in events if _is_current(app, event)]
 
 
 def _is_current(app: StreamApp, event: EventT[bytes]) -> bool:

@@ -19,12 +19,12 @@ from stream.admission import Portion
 from stream.broker import Topics
 from stream.case_labels import CaseLabels
 from stream.desk_follower import DeskFollower
+from stream.desk_seat import DeskSeat
 from stream.home_lock import HomeLock
 from stream.label_intake import LabelIntake, LabelRecord
 from stream.label_publisher import LabelPublisher
 from stream.record_client import RecordClient
 from stream.rehearsal import rehearse
-from stream.scored import ScoredMessage
 from stream.worker import DRAIN_SECONDS, Worker
 from stream.worker_gauges import expose
 
@@ -38,14 +38,13 @@ class Runtime:
         self.settings = settings
         self.topics = Topics.named(settings.stream.prefix)
         self.topic = self.topics.transactions
-        self._desk: DeskFollower | None = None
-        self._rebalances = 0
+        self.desk = DeskSeat(self._open_desk)
         self._worker: Worker | None = None
         self.metrics = WorkerMetrics()
         self._server = ExitStack()
         self._case_labels: asyncio.Task[None] | None = None
-        self._label_turn, self._desk_turn = asyncio.Lock(), asyncio.Lock()
-        """Held while an agent's messages are taken; from the end on nobody gets them any more."""
+        self._label_turn = asyncio.Lock()
+        """Held while labels are taken; from the end on nobody gets it any more."""
 
     async def start(self) -> None:
         """Load model and record and connect to the broker; raises what keeps the worker from starting."""
@@ -117,29 +116,12 @@ class Runtime:
                 await self._labels.accept(partition, records)
                 self.metrics.labels.inc(len(records))
 
-    async def take_scored(self, messages: Sequence[ScoredMessage]) -> int:
-        """Suspicions for the ring desk; returns the ledger offset that its saved memory has come to."""
-        async with self._desk_turn:
-            desk = self._desk or await self._open_desk()
-            await desk.take(messages)
-            return desk.saved
-
     async def _open_desk(self) -> DeskFollower:
         partitions = len(await self.worker.producer.partitions_for(self.topics.transactions))
-        rebalances = self._rebalances
-        desk = await asyncio.to_thread(
+        return await asyncio.to_thread(
             DeskFollower, self.settings, self.worker.producer, self._record, partitions,
             self.worker.thresholds.known.ring_judge, self.metrics,
         )  # fmt: skip
-        # A rebalance may have taken the desk from us meanwhile: this one then ends with its first messages.
-        if rebalances == self._rebalances:
-            self._desk = desk
-        return desk
-
-    async def save_desk(self) -> None:
-        """Save the ring desk's memory, where this worker has it, for a time when nothing comes in."""
-        if self._desk is not None:
-            await self._desk.save()
 
     def _send_case_labels(self, ours: bool) -> None:
         """Send labels of cases, and look at what they move, for as long as the labels' partition is ours.
@@ -163,26 +145,24 @@ class Runtime:
     async def on_assigned(self, app: Any, *arguments: Any, **_: Any) -> None:
         """Faust's signal: these topic-partitions are ours now, and no others."""
         tps: list[TP] = list(arguments[0])
-        if not any(tp.topic == self.topics.scored for tp in tps):
-            self._desk = None
+        self.desk.settle(ours=any(tp.topic == self.topics.scored for tp in tps))
         self._send_case_labels(any(tp.topic == self.topics.labels and tp.partition == 0 for tp in tps))
         self.metrics.rebalances.inc()
         self.worker.assign(tp.partition for tp in tps if tp.topic == self.topic)
 
     async def on_revoked(self, app: Any, *arguments: Any, **_: Any) -> None:
         """Faust's signal: these are about to move; what is under way is finished first."""
-        self._desk = None
-        self._rebalances += 1
+        self.desk.leave()
         self._send_case_labels(False)
         await self.worker.release()
 
     async def on_shutdown(self, app: Any, *arguments: Any, **_: Any) -> None:
         """Faust's signal: nothing is fetched any more."""
         self._send_case_labels(False)
-        for turn in (self._label_turn, self._desk_turn):
-            # Not given back: what an agent has taken goes out while there is a producer, the rest comes again.
-            with suppress(TimeoutError):
-                await asyncio.wait_for(turn.acquire(), DRAIN_SECONDS)
+        # Not given back: what an agent has taken goes out while there is a producer, the rest comes again.
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._label_turn.acquire(), DRAIN_SECONDS)
+        await self.desk.close(DRAIN_SECONDS)
         if self._worker is not None:
             await self._worker.stop()
             await asyncio.to_thread(self._record.close)

@@ -95,9 +95,19 @@ def page_as(
     assert errors == []
 
 
+def _leave(page: Page) -> None:
+    """Go to an empty page, even where the page is on its way to another: to sign in, its session over."""
+    try:
+        page.goto("about:blank")
+    except Error as error:
+        if "interrupted by another navigation" not in error.message:
+            raise
+        page.goto("about:blank")
+
+
 def _forget(page: Page, origin: str) -> None:
     """Everything that a test left in a page, but for the scripts that it has read."""
-    page.goto("about:blank")
+    _leave(page)
     page.unroute_all()
     page.context.clear_cookies()
     session = page.context.new_cdp_session(page)
