@@ -82,6 +82,7 @@ def test_too_few_confirmed_frauds_teach_nothing(
     assert world.scorer().ring_judge is None
 
 
+@pytest.mark.slow
 def test_a_learned_model_tells_the_desk_and_a_replay_reports_what_its_desk_does(
     world: World, past: Past
 ) -> None:
