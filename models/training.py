@@ -73,7 +73,9 @@ def train(
     label = known_at(past, end)
     periods = cut_periods(label)
     with stage("Replay history through the online graph", total=2 * len(past)) as advance:
-        history = replay_history(_hide_labels_after(past, end), online_graph(settings), advance=advance)
+        history = replay_history(
+            _hide_labels_after(past, end), OnlineGraph.within(settings.online), advance=advance
+        )
     checkpoint = out.with_name(f".{out.name}.sage-checkpoint")
     with stage("Train GraphSAGE", total=PROGRESS_TOTAL) as advance:
         sage = fit_sage(
@@ -86,12 +88,6 @@ def train(
     result = _finish(past, history, label, periods, sage, booster, config, settings, seed, out)
     checkpoint.unlink(missing_ok=True)
     return result
-
-
-def online_graph(settings: Settings) -> OnlineGraph:
-    """A fresh online graph within the bounds of the settings."""
-    online = settings.online
-    return OnlineGraph(memory_budget=online.memory_mb << 20, retention_days=online.retention_days)
 
 
 def booster_inputs(

@@ -12,13 +12,13 @@ import pytest
 from data.timeline import Timeline, known_at
 from fraud.settings import Settings
 from graph.events import TRANSACTION, FrameEvents
+from graph.online import OnlineGraph
 from models import ring_training
 from models.artefact import load_artefact
 from models.history import History, replay_history
 from models.ring_model import RingModel
 from models.ring_training import Confirmed, learn_rings
 from models.scorer import Scorer
-from models.training import online_graph
 from stream.desk import RingDesk
 from stream.pipeline import Pipeline
 from stream.replay import replay
@@ -37,7 +37,7 @@ def past(world: World) -> Past:
     frame = world.frame[world.frame["event_time"] < pd.Timestamp(SINCE)]
     late = frame["label_time"] >= pd.Timestamp(SINCE)
     hidden = frame.assign(reported_fraud=frame["reported_fraud"].where(~late, -1).astype(np.int8))
-    return Past(frame, replay_history(hidden, online_graph(Settings.load())))
+    return Past(frame, replay_history(hidden, OnlineGraph.within(Settings.load().online)))
 
 
 @pytest.fixture(autouse=True)
@@ -110,7 +110,7 @@ def test_a_learned_model_tells_the_desk_and_a_replay_reports_what_its_desk_does(
 
 def _told(world: World, scorer: Scorer) -> list[Suspicion]:
     """What the pipeline tells the desk of the days after the training, in batches of its own."""
-    pipeline, told = Pipeline(online_graph(Settings.load()), scorer), []
+    pipeline, told = Pipeline(OnlineGraph.within(Settings.load().online), scorer), []
     source, ids = FrameEvents(world.frame), world.frame["transaction_id"].to_numpy(dtype=object)
     start = int(SINCE.timestamp() * 1e6)
     for chunk in Timeline(world.frame, chunk_rows=1_000):
