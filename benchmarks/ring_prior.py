@@ -1,7 +1,8 @@
 """Makes ``models/ring_prior.npz``: groups of the worlds that the desk is tuned on, each known to be a ring or not.
 
-Each world is taken as a history of which all labels have come. Run alone: ``python -m benchmarks.ring_prior``; models
-trained before must be trained again to learn from it.
+Each world is taken as a history of which all labels have come. Run alone: ``python -m benchmarks.ring_prior``; with
+``--keep`` a folder keeps the groups of each world, so that a run may be cut up. Models trained before must be trained
+again to learn from it.
 """
 
 from __future__ import annotations
@@ -24,19 +25,28 @@ from fraud.tokens import Tokeniser
 from graph.online import OnlineGraph
 from models.history import replay_history
 from models.periods import WARM_UP
-from models.ring_prior import Groups, join, save_prior
+from models.ring_prior import Groups, join, prior_groups, save_prior
 from models.ring_training import Confirmed, formed, past_of, ring_chances
 
 
-def main(seeds: Iterable[int]) -> None:
-    """Form the groups of each world and write them all."""
+def main(seeds: Iterable[int], keep: Path | None) -> None:
+    """Form the groups of each world; write them all where these are the tuned ones."""
     chosen = list(seeds)
-    parts = []
-    with stage("Ring prior", total=len(chosen)) as advance:
+    with tempfile.TemporaryDirectory() as passing, stage("Ring prior", total=len(chosen)) as advance:
+        parts = []
         for seed in chosen:
-            parts.append(_groups(seed))
+            parts.append(_kept(keep or Path(passing), seed))
             advance()
-    save_prior(join(parts))
+    if tuple(chosen) == TUNED:
+        save_prior(join(parts))
+
+
+def _kept(folder: Path, seed: int) -> Groups:
+    path = folder / f"{seed}.npz"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        save_prior(_groups(seed), path)
+    return prior_groups(path)
 
 
 def _groups(seed: int) -> Groups:
@@ -56,4 +66,6 @@ def _groups(seed: int) -> Groups:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=list(TUNED))
-    main(parser.parse_args().seeds)
+    parser.add_argument("--keep", type=Path, default=None)
+    given = parser.parse_args()
+    main(given.seeds, given.keep)
