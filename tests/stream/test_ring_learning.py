@@ -16,7 +16,7 @@ from models import ring_training
 from models.artefact import load_artefact
 from models.history import History, replay_history
 from models.ring_model import RingModel
-from models.ring_training import Confirmed, learn_rings
+from models.ring_training import Confirmed, learn_rings, past_of, ring_chances
 from models.scorer import Scorer
 from models.training import online_graph
 from stream.desk import RingDesk
@@ -48,7 +48,8 @@ def little_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def learned(past: Past, frame: pd.DataFrame) -> RingModel | None:
     known = Confirmed.of(frame, known_at(frame, SINCE))
-    return learn_rings(frame, past.history, known, len(frame) // 10, 0.0, 0)
+    ringed = past_of(frame, past.history, known, len(frame) // 10)
+    return learn_rings(ringed, ring_chances(ringed, 0), 0.0, 0)
 
 
 def content(model: RingModel | None) -> tuple[bytes, bytes, str]:
