@@ -3,7 +3,7 @@
 Protocol: worlds of several seeds; everything learns from the transactions before a cut and the labels known by then,
 stops and tunes on the last part of that history, and is judged once on the days after the cut, against the truth.
 Until the cut the ring desk is told and judges as in training, after it as in service. The worlds are none of those
-whose groups are shipped. Run alone: ``python -m benchmarks.ablation``; or seed by seed, with ``--folder`` and ``--seeds``.
+whose groups are shipped. Run alone: ``python -m benchmarks.ablation``; seed by seed with ``--folder`` and ``--seeds``.
 """
 
 from __future__ import annotations
