@@ -1,8 +1,9 @@
 """Which accounts the ring desk has something new to say of: ring marks, at most one an account at a time.
 
-An account's level is the score of the ring that it is in, in coarse steps. A group of too few accounts, an attack on
-its accounts, and a ring that people closed or suppressed mark nobody: what people decided of its payments speaks
-through labels. A mark that moves by a single step is not told; one that stays is told again before it ages out.
+An account's level is the score of the reported ring that it is in, in coarse steps. A group that was not reported or
+has too few accounts, an attack on its accounts, and a ring that people closed or suppressed mark nobody: what people
+decided of its payments speaks through labels. A mark that moves by a single step is not told; one that stays is told
+again before it ages out.
 """
 
 from __future__ import annotations
@@ -174,6 +175,7 @@ def within_hours(times: Sequence[int]) -> Iterator[slice]:
 
 def _level(ring: RingState, least_accounts: int) -> int:
     is_open = ring.standing.status is RingStatus.OPEN
-    if len(ring.accounts) < least_accounts or ring.is_attack or not is_open:
+    is_known = ring.first_reported is not None and is_open
+    if not is_known or ring.is_attack or len(ring.accounts) < least_accounts:
         return 0
     return STEP * round(ring.score * (RING_LEVELS // STEP))
