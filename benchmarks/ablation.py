@@ -117,21 +117,21 @@ payments that are no fraud."""
 Measure = Callable[[Judged, NDArray[np.float32], NDArray[np.float64]], float]
 
 
-def main(seeds: tuple[int, ...], folder: Path) -> None:
+def main(seeds: tuple[int, ...], folder: Path, *, networks: bool) -> None:
     """Run every row for every seed that ``folder`` lacks; with all of them, print the table and write its section."""
     with stage("Ablation", total=len(seeds)) as advance:
         for seed in seeds:
             if not (folder / f"{seed}.npz").exists():
-                _run(seed).save(folder / f"{seed}.npz")
+                _run(seed, networks=networks).save(folder / f"{seed}.npz")
             advance()
     if tuple(seeds) != SEEDS:
         return
-    text = _render([Judged.load(folder / f"{seed}.npz") for seed in SEEDS])
+    text = _render([Judged.load(folder / f"{seed}.npz") for seed in SEEDS], networks=networks)
     print(text)
-    write_section("ablation", text)
+    write_section("ablation" if networks else "ring-score", text)
 
 
-def _run(seed: int) -> Judged:
+def _run(seed: int, *, networks: bool) -> Judged:
     with tempfile.TemporaryDirectory() as folder:
         frame = read_transactions(
             simulate(Path(folder), days=DAYS, accounts=ACCOUNTS, seed=seed, start=START).transactions
@@ -151,7 +151,7 @@ def _run(seed: int) -> Judged:
         of_ring=truth & test["ring_id"].notna().to_numpy(),
         account=test["account_id"].to_numpy(dtype=np.str_),
         marked=np.asarray(rings.any(axis=1)),
-        scores=dict(_all_rows(trial)),
+        scores=dict(_boosters(trial) + (_networks(trial) if networks else [])),
     )
 
 
@@ -181,7 +181,19 @@ def _marks(frame: pd.DataFrame, trial: Trial) -> list[RingMark]:
     return marks_of(suspicions(), watch)
 
 
-def _all_rows(trial: Trial) -> list[tuple[str, NDArray[np.float32]]]:
+Row = tuple[str, NDArray[np.float32]]
+
+
+def _boosters(trial: Trial) -> list[Row]:
+    return [
+        ("tabular only", _boosted(trial, TABULAR, None)),
+        (WITHOUT, _boosted(trial, ONLINE, None)),
+        (WITH, _boosted(trial, MOTIFS, None)),
+        (RINGED, _boosted(trial, EVERYTHING, None)),
+    ]
+
+
+def _networks(trial: Trial) -> list[Row]:
     edge_time = EdgeTimeNeighbourhoods(trial.history.neighbours)
     needed = np.concatenate([trial.periods.sage, trial.periods.sage_check, trial.periods.booster,
                              trial.periods.validation, trial.test])  # fmt: skip
@@ -189,11 +201,7 @@ def _all_rows(trial: Trial) -> list[tuple[str, NDArray[np.float32]]]:
     sage = _fit_sage(trial, edge_time)
     again = _fit_sage(trial, resampled)
     return [
-        ("tabular only", _boosted(trial, TABULAR, None)),
         ("tabular + GraphSAGE", _boosted(trial, TABULAR, (sage, edge_time))),
-        (WITHOUT, _boosted(trial, ONLINE, None)),
-        (WITH, _boosted(trial, MOTIFS, None)),
-        (RINGED, _boosted(trial, EVERYTHING, None)),
         ("tabular + online graph + GraphSAGE", _boosted(trial, ONLINE, (sage, edge_time))),
         (NO_RINGS, _boosted(trial, MOTIFS, (sage, edge_time))),
         (ALL, _boosted(trial, EVERYTHING, (sage, edge_time))),
@@ -292,11 +300,13 @@ def _gain(worlds: list[Judged], less: str, more: str, measure: Measure) -> Estim
     return Bootstrap(block, ROUNDS, seed=0).estimate(gain)
 
 
-def _render(worlds: list[Judged]) -> str:
+def _render(worlds: list[Judged], *, networks: bool) -> str:
+    title = "Ablation on the simulator" if networks else "What the ring score adds, without GraphSAGE"
+    command = "python -m benchmarks.ablation" + ("" if networks else " --without-graphsage")
     lines = [
-        "## Ablation on the simulator",
+        f"## {title}",
         "",
-        f"{date.today():%Y-%m-%d}, `python -m benchmarks.ablation`, {machine('xgboost', 'torch')}. Worlds of {DAYS} "
+        f"{date.today():%Y-%m-%d}, `{command}`, {machine('xgboost', 'torch')}. Worlds of {DAYS} "
         f"days and {ACCOUNTS:,} accounts, seeds {', '.join(map(str, SEEDS))}; judged on the last {TEST_DAYS} days, "
         f"mean ± standard deviation over seeds. Laundering: {', '.join(LAUNDERING)}. Laundering and rings' fraud are "
         "judged against the payments that are no fraud.",
@@ -315,12 +325,16 @@ def _render(worlds: list[Judged]) -> str:
         f"95 % intervals below are of accounts drawn anew {ROUNDS} times. Motifs over the online graph alone: "
         f"{_said(_gain(worlds, WITHOUT, WITH, _laundering))} average precision of laundering.",
         "",
-        f"The ring score over everything else but GraphSAGE: {_said(_gain(worlds, WITH, RINGED, _all_fraud))} average "
-        f"precision, {_said(_gain(worlds, WITH, RINGED, _of_rings))} of rings' fraud; over everything else: "
-        f"{_said(_gain(worlds, NO_RINGS, ALL, _all_fraud))} and {_said(_gain(worlds, NO_RINGS, ALL, _of_rings))}. "
-        f"An end had one in {rings:.1%} of the frauds of rings and in {honest:.2%} of the payments that are no fraud.",
+        f"The ring score over everything else but GraphSAGE: {_added(worlds, WITH, RINGED)}. "
+        + (f"Over everything else: {_added(worlds, NO_RINGS, ALL)}. " if networks else "")
+        + f"An end had one in {rings:.1%} of rings' frauds and in {honest:.2%} of the other payments.",
     ]
     return "\n".join(lines)
+
+
+def _added(worlds: list[Judged], less: str, more: str) -> str:
+    everything, rings = (_said(_gain(worlds, less, more, one)) for one in (_all_fraud, _of_rings))
+    return f"{everything} average precision, {rings} of rings' fraud"
 
 
 def _said(gain: Estimate) -> str:
@@ -333,6 +347,9 @@ if __name__ == "__main__":
     parser.add_argument(
         "--folder", type=Path, help="Keeps what each seed gave, so that they may be run one by one."
     )
+    parser.add_argument(
+        "--without-graphsage", action="store_true", help="The boosters alone, a section of its own."
+    )
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        main(tuple(given.seeds), given.folder or Path(scratch))
+        main(tuple(given.seeds), given.folder or Path(scratch), networks=not given.without_graphsage)
