@@ -65,7 +65,7 @@ NO_RINGS, ALL = (
     "tabular + online graph + motifs + GraphSAGE",
     "all: tabular, online graph, motifs, ring score, GraphSAGE",
 )
-ROUNDS = 500
+ROUNDS = 200
 """Of the bootstrap of what a part gains."""
 
 
