@@ -21,11 +21,11 @@ from fraud.errors import InputError
 from fraud.progress import stage
 from fraud.settings import Settings
 from fraud.tokens import Tokeniser
+from graph.online import OnlineGraph
 from models.history import replay_history
 from models.periods import WARM_UP
 from models.ring_prior import Groups, join, save_prior
 from models.ring_training import Confirmed, formed, past_of, ring_chances
-from models.training import online_graph
 
 
 def main(seeds: Iterable[int]) -> None:
@@ -44,7 +44,7 @@ def _groups(seed: int) -> Groups:
         settings = Settings.load(home=Path(home))
         world = simulate(Path(home) / "world", days=DAYS, accounts=ACCOUNTS, seed=seed, start=START)
         frame = tokenise_table(read_transactions(world.transactions), Tokeniser.from_settings(settings))
-    history = replay_history(frame, online_graph(settings))
+    history = replay_history(frame, OnlineGraph.within(settings.online))
     label = frame["reported_fraud"].to_numpy(np.int8, copy=True)
     past = past_of(frame, history, Confirmed.of(frame, label), int(WARM_UP * len(frame)))
     chance = None if past is None else ring_chances(past, seed)

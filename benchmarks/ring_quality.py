@@ -29,10 +29,11 @@ from fraud.ring import NodeKind, Ring, RingStatus
 from fraud.settings import Settings
 from fraud.tokens import Tokeniser
 from graph.events import TRANSACTION, FrameEvents
+from graph.online import OnlineGraph
 from graph.ring_judge import RingJudge
 from models.ring_matching import RingAlert, RingMetrics, TrueRing, match_rings, read_true_rings
 from models.scorer import Scorer
-from models.training import online_graph, train
+from models.training import train
 from stream.desk import RingDesk
 from stream.pipeline import Pipeline
 from stream.suspicion import Suspicion
@@ -87,7 +88,7 @@ def _prepare(folder: Path, seed: int) -> None:
     if not (folder / "model").exists():
         train(frame, folder / "model", settings, until=CUT, seed=seed)
     rows, suspicions = 0, []
-    pipeline = Pipeline(online_graph(settings), Scorer.load(folder / "model"))
+    pipeline = Pipeline(OnlineGraph.within(settings.online), Scorer.load(folder / "model"))
     for count, some in _scored(frame, pipeline):
         rows += count
         suspicions += some

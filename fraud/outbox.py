@@ -20,7 +20,7 @@ from fraud.errors import StoreUnavailable
 from fraud.record import Record
 from fraud.write_aside import write_files_aside
 
-__all__ = ["Sender", "deliver", "file_name", "put"]
+__all__ = ["Sender", "deliver", "file_name", "put", "write_files"]
 
 PORTION = 500
 
@@ -42,9 +42,15 @@ def deliver(record: Record, folder: Path) -> int:
 
 
 def put(record: Sender, folder: Path, alerts: Sequence[Alert]) -> None:
-    """Hand these alert states over to ``folder`` and mark them as sent.
+    """Hand these alert states over to ``folder`` and mark them as sent; raises as ``write_files``."""
+    write_files(folder, alerts)
+    record.mark_sent([alert.idempotency_key for alert in alerts], datetime.now(UTC))
 
-    Raises StoreUnavailable where the folder takes no file now; what is not marked is handed over again.
+
+def write_files(folder: Path, alerts: Iterable[Alert]) -> None:
+    """Hand these alert states over to ``folder``; until they are marked as sent, it may be done again.
+
+    Raises StoreUnavailable where the folder takes no file now.
     """
     try:
         write_files_aside(
@@ -52,7 +58,6 @@ def put(record: Sender, folder: Path, alerts: Sequence[Alert]) -> None:
         )
     except OSError as error:
         raise StoreUnavailable(f"{folder}: takes no alert now ({error.strerror}); check the disk") from error
-    record.mark_sent([alert.idempotency_key for alert in alerts], datetime.now(UTC))
 
 
 def file_name(alert: Alert) -> str:

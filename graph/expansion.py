@@ -51,7 +51,7 @@ class Wanted(msgspec.Struct, frozen=True):
 
 def choices(work: ManagedTransaction, key: NodeKey) -> list[Choice]:
     """What there is to follow at a node, by kind; empty for a node that is unknown or alone."""
-    found = rows(work, "expand_counts", most=MOST_LOOKED_AT, **_ways(key, NodeKind))
+    found = rows(work, "expand_counts", most=MOST_LOOKED_AT, of=_ways(key, NodeKind))
     return [
         Choice(KINDS[row["label"]], row["count"], row["count"] >= MOST_LOOKED_AT, last, row["largest"] or 0.0)
         for row in found
@@ -71,7 +71,7 @@ def expanded(
     amounts: dict[NodeKey, float] = {}
     ways = _ways(key, wanted.kinds)
     found = rows(
-        work, "expand", since=since, least=wanted.least, shown=ids, most=MOST_LOOKED_AT, limit=wanted.limit, **ways
+        work, "expand", since=since, least=wanted.least, shown=ids, most=MOST_LOOKED_AT, limit=wanted.limit, of=ways
     )  # fmt: skip
     for row in found:
         for is_source, other_id, *values in row["ties"]:
@@ -94,7 +94,7 @@ def degrees(work: ManagedTransaction, keys: Sequence[NodeKey], most: int) -> dic
     """How many relationships nodes have, counted up to ``most``; unknown nodes have none."""
     return {
         NodeKey(KINDS[row["label"]], node_id): degree
-        for row in rows(work, "degrees", most=most, **by_kind(keys))
+        for row in rows(work, "degrees", most=most, of=by_kind(keys))
         for node_id, degree in row["found"]
     }
 

@@ -6,11 +6,12 @@ on is what it is served.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fraud.settings import OnlineSettings
 from graph.events import Events
 from graph.features import FEATURE_NAMES
 from graph.found import FoundNames
@@ -62,6 +63,11 @@ class OnlineGraph:
         """[transactions seen, mean capped amount]: the prior of an account without history"""
         self.day = 0
         """Latest day (since 1970) seen so far."""
+
+    @classmethod
+    def within(cls, bounds: OnlineSettings) -> Self:
+        """A fresh one within the bounds of the settings."""
+        return cls(memory_budget=bounds.memory_mb << 20, retention_days=bounds.retention_days)
 
     @property
     def nodes(self) -> NDArray[np.void]:

@@ -90,7 +90,12 @@ def ring_with_ties(work: ManagedTransaction, ring_id: str, limit: int) -> Subgra
     members = dict.fromkeys((key.node_id for key in roles), True)
     hubs = []
     edges: Edges = {}
-    (row,) = rows(work, "ring_ties", payers=of_kinds["accounts"], members=members, most=MOST_LOOKED_THROUGH)
+    (row,) = rows(
+        work,
+        "ring_ties",
+        of={"payers": of_kinds["accounts"], "members": members},
+        most=MOST_LOOKED_THROUGH,
+    )
     for account, seen, ties in row["found"]:
         if seen == MOST_LOOKED_THROUGH:
             hubs.append(account)
@@ -98,7 +103,7 @@ def ring_with_ties(work: ManagedTransaction, ring_id: str, limit: int) -> Subgra
         source = NodeKey(NodeKind.ACCOUNT, account)
         for labels, node_id, *values in ties:
             add_edge(edges, source, NodeKey(_kind(labels), node_id), values)
-    for row in rows(work, "ties_of_hubs", payers=hubs, **of_kinds) if hubs else ():
+    for row in rows(work, "ties_of_hubs", of={"payers": hubs, **of_kinds}) if hubs else ():
         for account, node_id, *values in row["found"]:
             add_edge(edges, NodeKey(NodeKind.ACCOUNT, account), NodeKey(KINDS[row["label"]], node_id), values)
     return Subgraph(tuple(nodes_of(work, list(roles), roles)), among(edges, roles))
@@ -110,7 +115,11 @@ def _kind(labels: Iterable[str]) -> NodeKind:
 
 
 def by_kind(keys: Iterable[NodeKey]) -> dict[str, list[str]]:
-    """Ids by the parameters of the queries that take nodes of all kinds."""
+    """Ids as the queries take nodes of all kinds.
+
+    They go in one map: Neo4j plans a query anew for each combination of the lengths, by powers of ten, of lists that
+    are parameters themselves, which takes some hundred milliseconds.
+    """
     found: dict[str, list[str]] = {f"{kind.value}s": [] for kind in NodeKind}
     for key in keys:
         found[f"{key.kind.value}s"].append(key.node_id)
@@ -123,7 +132,7 @@ def relationships(
     """Up to ``fan_out`` relationships of each of the nodes, and which nodes have as many."""
     edges: Edges = {}
     full: set[NodeKey] = set()
-    for row in rows(work, "neighbours", fan_out=fan_out, **by_kind(frontier)):
+    for row in rows(work, "neighbours", fan_out=fan_out, of=by_kind(frontier)):
         kind = KINDS[row["label"]]
         for node_id, ties in row["found"]:
             key = NodeKey(kind, node_id)
@@ -141,7 +150,7 @@ def nodes_of(
     """What is known of nodes, in the order given; unknown ones are left out."""
     roles = roles or {}
     found: dict[NodeKey, GraphNode] = {}
-    for row in rows(work, "nodes", **by_kind(keys)):
+    for row in rows(work, "nodes", of=by_kind(keys)):
         for node_id, transactions, held, worst, first, last, rings in row["found"]:
             key = NodeKey(KINDS[row["label"]], node_id)
             found[key] = GraphNode(

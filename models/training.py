@@ -75,14 +75,16 @@ def train(
     periods = cut_periods(label)
     known_by_then = _hide_labels_after(past, end)
     with stage("Replay history through the online graph", total=2 * len(past)) as advance:
-        history = replay_history(known_by_then, online_graph(settings), advance=advance)
+        history = replay_history(known_by_then, OnlineGraph.within(settings.online), advance=advance)
     ringed = past_of(past, history, Confirmed.of(past, label), int(periods.sage[0]))
     with stage("Learn which payments look like a ring's"):
         chance = ring_chances(ringed, seed)
     if ringed is not None and chance is not None:
         with stage("Replay history with what the ring desk would have said", total=2 * len(past)) as advance:
             marks = marks_of_past(ringed, chance, seed)
-            replay_history(known_by_then, online_graph(settings), marks=marks, into=history, advance=advance)
+            replay_history(
+                known_by_then, OnlineGraph.within(settings.online), marks=marks, into=history, advance=advance
+            )
     checkpoint = out.with_name(f".{out.name}.sage-checkpoint")
     with stage("Train GraphSAGE", total=PROGRESS_TOTAL) as advance:
         sage = fit_sage(
@@ -97,12 +99,6 @@ def train(
     )
     checkpoint.unlink(missing_ok=True)
     return result
-
-
-def online_graph(settings: Settings) -> OnlineGraph:
-    """A fresh online graph within the bounds of the settings."""
-    online = settings.online
-    return OnlineGraph(memory_budget=online.memory_mb << 20, retention_days=online.retention_days)
 
 
 def booster_inputs(

@@ -34,7 +34,7 @@ TAKEN = 1_000
 
 IDLE_SAVE_SECONDS = 2.0
 
-WITHIN, DESK_WITHIN = 0.05, 0.2
+WITHIN, DESK_WITHIN = 0.05, 0.5
 """Seconds that an agent waits for more of them. What the desk brings up is written where the decisions are: the less
 often, the less they wait."""
 

@@ -11,12 +11,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import partial
 
 from aiokafka import AIOKafkaProducer
 
+from fraud.alert import Alert
 from fraud.metrics import WorkerMetrics
-from fraud.outbox import put
+from fraud.outbox import write_files
 from fraud.record_acts import acts_after
 from fraud.record_reader import RecordReader
 from fraud.record_rows import NumberedAct, SavedState
@@ -47,6 +49,7 @@ SERIAL_BITS = 20
 numbers that were never given."""
 MARKS_AN_ENTRY = 4_096
 PORTION = 500
+"""Alert states that are handed over at once."""
 
 
 class DeskFollower:
@@ -75,6 +78,8 @@ class DeskFollower:
         """Ledger offset that the saved memory has come to."""
         self._order = LedgerOrder(partitions, self.saved)
         self._saved_at = time.monotonic()
+        self._handed_over: dict[str, None] = {}
+        """Alert states that went out and are yet to be marked as sent: decisions wait for each commit."""
         self._turn = asyncio.Lock()
         """A memory is never saved between what the desk says and the record's having it."""
 
@@ -100,10 +105,11 @@ class DeskFollower:
         return raised
 
     async def save(self) -> None:
-        """Save the memory as it is, where it has come further than the saved one."""
+        """Save the memory as it is, where it has come further than the saved one, and mark what went out."""
         async with self._turn:
             await self._send_marks()
             await self._write(Raised(), save=True)
+            await self._mark_sent()
 
     def _is_due(self) -> bool:
         seconds = MARK_SECONDS if self._desk.marks.wait else SAVE_SECONDS
@@ -143,15 +149,28 @@ class DeskFollower:
         self._desk.outgoing = Outgoing(outgoing.stop)
 
     async def _hand_over(self) -> None:
-        """Alert states that no one has taken yet: to their topic, then to the outbox, which marks them as sent."""
-        while waiting := await patiently(partial(self._record.unsent_alerts, PORTION)):
+        """Alert states that no one has taken yet: to their topic, then to the outbox."""
+        while waiting := await self._waiting():
             sent = [
                 await self._producer.send(self._topics.alerts, alert_message(one), key=one.alert_id.encode())
                 for one in waiting
             ]
             await asyncio.gather(*sent)
-            await patiently(partial(put, self._record, self._settings.alert_outbox, waiting))
+            await patiently(partial(write_files, self._settings.alert_outbox, waiting))
+            self._handed_over.update(dict.fromkeys(one.idempotency_key for one in waiting))
             self._metrics.alerts.inc(len(waiting))
+            if len(self._handed_over) >= PORTION:
+                await self._mark_sent()
+
+    async def _waiting(self) -> list[Alert]:
+        most = PORTION + len(self._handed_over)
+        unsent = await patiently(partial(self._record.unsent_alerts, most))
+        return [one for one in unsent if one.idempotency_key not in self._handed_over]
+
+    async def _mark_sent(self) -> None:
+        if self._handed_over:
+            await patiently(partial(self._record.mark_sent, list(self._handed_over), datetime.now(UTC)))
+            self._handed_over.clear()
 
 
 def desk_position(record: RecordReader) -> int:

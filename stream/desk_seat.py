@@ -87,6 +87,7 @@ class DeskSeat:
             await self._desk.save()
 
     async def close(self, seconds: float) -> None:
-        """Let what is being taken go out while there is a producer; what comes later comes again elsewhere."""
+        """Let what is being taken go out while there is a producer, and save; what comes later comes again."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._turn.acquire(), seconds)
+            await self.save()

@@ -34,6 +34,7 @@ from fraud.transaction import Transaction
 from fraud.write_aside import write_aside
 from graph.events import LABEL, TRANSACTION, FrameEvents, from_ring_marks
 from graph.kept import Kept
+from graph.online import OnlineGraph
 from graph.opening import open_graph_store
 from graph.ring_identity import moment
 from graph.ring_marks import within_hours
@@ -42,7 +43,6 @@ from models.evaluate import evaluate
 from models.report import write_report
 from models.scorer import Scorer
 from models.thresholds import OUTCOMES
-from models.training import online_graph
 from stream.desk import Raised, RingDesk
 from stream.pipeline import Pipeline, Step
 from stream.recording import write_verdicts
@@ -83,7 +83,7 @@ def replay(
     ``record``, every decided transaction is written there, and every label that came in since; ``notify`` is called
     after each write of transactions.
     """
-    pipeline = Pipeline(online_graph(settings), scorer)
+    pipeline = Pipeline(OnlineGraph.within(settings.online), scorer)
     desk = RingDesk(settings.costs.review_cost, scorer.ring_judge)
     source, ids = FrameEvents(frame), frame["transaction_id"].to_numpy(dtype=object)
     start = np.iinfo(np.int64).min if since is None else int(since.timestamp() * 1e6)

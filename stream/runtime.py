@@ -25,7 +25,7 @@ from stream.label_intake import LabelIntake, LabelRecord
 from stream.label_publisher import LabelPublisher
 from stream.record_client import RecordClient
 from stream.rehearsal import rehearse
-from stream.worker import DRAIN_SECONDS, Worker
+from stream.worker import DRAIN_SECONDS, GRACE_SECONDS, Worker
 from stream.worker_gauges import expose
 
 __all__ = ["Runtime"]
@@ -152,6 +152,9 @@ class Runtime:
 
     async def on_revoked(self, app: Any, *arguments: Any, **_: Any) -> None:
         """Faust's signal: these are about to move; what is under way is finished first."""
+        # A desk that cannot save in time tells some alerts once more from where it goes on.
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.desk.save(), GRACE_SECONDS)
         self.desk.leave()
         self._send_case_labels(False)
         await self.worker.release()

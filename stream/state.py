@@ -11,7 +11,6 @@ from fraud.transaction import Transaction
 from graph.online import OnlineGraph
 from graph.ring_mark import RingMark
 from graph.seen import SeenIds
-from models.training import online_graph
 from stream.ledger import Entry, LabelMark, Source
 
 __all__ = ["Fresh", "LedgerState", "empty_state"]
@@ -93,7 +92,7 @@ class LedgerState:
 
 def empty_state(settings: Settings) -> LedgerState:
     """The state of a ledger that nothing was put before, within the bounds of the settings."""
-    return LedgerState(online_graph(settings), SeenIds(settings.stream.seen_ids))
+    return LedgerState(OnlineGraph.within(settings.online), SeenIds(settings.stream.seen_ids))
 
 
 def _add(run: Fresh, ledger: int, entry: Entry, known: int) -> None:

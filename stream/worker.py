@@ -31,7 +31,7 @@ from stream.snapshots import Saving, Snapshots
 from stream.state import LedgerState, empty_state
 from stream.thresholds_in_force import LOOK_SECONDS, ThresholdsInForce
 
-__all__ = ["DRAIN_SECONDS", "Worker"]
+__all__ = ["DRAIN_SECONDS", "GRACE_SECONDS", "Worker"]
 
 log = logging.getLogger(__name__)
 

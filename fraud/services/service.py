@@ -16,7 +16,7 @@ import msgspec
 from fraud.errors import ServiceError
 from fraud.processes import Watch, end, free_port, is_listening, is_running, launch
 from fraud.services.jars import class_path, pinned_version
-from fraud.services.java import LIGHT_OPTIONS, QUICK_COMPILER, java
+from fraud.services.java import LASTING_OPTIONS, OPTIONS, QUICK_OPTIONS, java
 
 __all__ = ["JavaService", "Note"]
 
@@ -177,8 +177,8 @@ class JavaService(ABC):
         note = self.note
         last = note.ports if note else {}
         ports = {name: self._port_for(name, last.get(name, 0)) for name in self.port_names}
-        options = [*LIGHT_OPTIONS, QUICK_COMPILER] if self.quick else LIGHT_OPTIONS
-        run = [java(), *options, "-cp", class_path(self.name, self.cache)]
+        options = QUICK_OPTIONS if self.quick else LASTING_OPTIONS
+        run = [java(), *OPTIONS, *options, "-cp", class_path(self.name, self.cache)]
         self._prepare(run, ports)
         command = [run[0], f"-Xmx{self.memory_mb}m", self._mark.strip(), *run[1:], *self._arguments()]
         pid = launch(command, self.folder, self.log)

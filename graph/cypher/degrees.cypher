@@ -1,6 +1,6 @@
 // How many relationships nodes have, as one list a label: [id, relationships, $most at most].
-// $accounts, $merchants, $devices, $ips: ids of the nodes; $most: relationships counted at each, so that a hub costs no more
-UNWIND $accounts AS id
+// $of.accounts, $of.merchants, $of.devices, $of.ips: ids of the nodes; $most: relationships counted at each, so that a hub costs no more
+UNWIND $of.accounts AS id
 CALL (id) {
   MATCH (:Account {id: id})-[r:PAID|USES|FROM]-()
   WITH r LIMIT $most
@@ -8,7 +8,7 @@ CALL (id) {
 }
 RETURN 'Account' AS label, collect([id, degree]) AS found
 UNION ALL
-UNWIND $merchants AS id
+UNWIND $of.merchants AS id
 CALL (id) {
   MATCH (:Merchant {id: id})-[r:PAID|USES|FROM]-()
   WITH r LIMIT $most
@@ -16,7 +16,7 @@ CALL (id) {
 }
 RETURN 'Merchant' AS label, collect([id, degree]) AS found
 UNION ALL
-UNWIND $devices AS id
+UNWIND $of.devices AS id
 CALL (id) {
   MATCH (:Device {id: id})-[r:PAID|USES|FROM]-()
   WITH r LIMIT $most
@@ -24,7 +24,7 @@ CALL (id) {
 }
 RETURN 'Device' AS label, collect([id, degree]) AS found
 UNION ALL
-UNWIND $ips AS id
+UNWIND $of.ips AS id
 CALL (id) {
   MATCH (:IP {id: id})-[r:PAID|USES|FROM]-()
   WITH r LIMIT $most

@@ -1,10 +1,10 @@
 // The relationships of one node that moved most, by the kind of the other end, of those that a person asked for; as one
 // list, values by place: [1 where the node is the source else 0, id of the other end, type, count, amount, first, last].
-// $purchases, $transfers, $uses, $origins, $merchants, $devices, $ips: the id of the node, under what is to be followed:
+// $of.purchases, $of.transfers, $of.uses, $of.origins, $of.merchants, $of.devices, $of.ips: the id of the node, under what is to be followed:
 //   of an account its merchants, accounts, devices, addresses; of any other node its accounts
 // $since: microseconds since 1970, seen last at or after it; $least: amount; $shown: ids of other ends not wanted;
 // $most: relationships looked at of each kind, so that a hub costs no more; $limit: relationships given of each kind
-UNWIND $purchases AS id
+UNWIND $of.purchases AS id
 CALL (id) {
   MATCH (n:Account {id: id})-[r:PAID]->(m)
   WITH n, r, m LIMIT $most
@@ -14,7 +14,7 @@ CALL (id) {
 }
 RETURN 'Merchant' AS label, ties
 UNION ALL
-UNWIND $transfers AS id
+UNWIND $of.transfers AS id
 CALL (id) {
   MATCH (n:Account {id: id})-[r:PAID]-(m)
   WITH n, r, m LIMIT $most
@@ -24,7 +24,7 @@ CALL (id) {
 }
 RETURN 'Account' AS label, ties
 UNION ALL
-UNWIND $uses AS id
+UNWIND $of.uses AS id
 CALL (id) {
   MATCH (n:Account {id: id})-[r:USES]->(m)
   WITH n, r, m LIMIT $most
@@ -34,7 +34,7 @@ CALL (id) {
 }
 RETURN 'Device' AS label, ties
 UNION ALL
-UNWIND $origins AS id
+UNWIND $of.origins AS id
 CALL (id) {
   MATCH (n:Account {id: id})-[r:FROM]->(m)
   WITH n, r, m LIMIT $most
@@ -44,7 +44,7 @@ CALL (id) {
 }
 RETURN 'IP' AS label, ties
 UNION ALL
-UNWIND $merchants AS id
+UNWIND $of.merchants AS id
 CALL (id) {
   MATCH (n:Merchant {id: id})<-[r:PAID]-(m)
   WITH n, r, m LIMIT $most
@@ -54,7 +54,7 @@ CALL (id) {
 }
 RETURN 'Account' AS label, ties
 UNION ALL
-UNWIND $devices AS id
+UNWIND $of.devices AS id
 CALL (id) {
   MATCH (n:Device {id: id})<-[r:USES]-(m)
   WITH n, r, m LIMIT $most
@@ -64,7 +64,7 @@ CALL (id) {
 }
 RETURN 'Account' AS label, ties
 UNION ALL
-UNWIND $ips AS id
+UNWIND $of.ips AS id
 CALL (id) {
   MATCH (n:IP {id: id})<-[r:FROM]-(m)
   WITH n, r, m LIMIT $most

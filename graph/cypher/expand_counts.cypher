@@ -1,7 +1,7 @@
 // What there is to follow at one node, by the kind of the other end: relationships, their latest time, the largest amount.
-// $purchases, $transfers, $uses, $origins, $merchants, $devices, $ips: the id of the node, as for expand
+// $of.purchases, $of.transfers, $of.uses, $of.origins, $of.merchants, $of.devices, $of.ips: the id of the node, as for expand
 // $most: relationships looked at of each kind; as many found means that there may be more
-UNWIND $purchases AS id
+UNWIND $of.purchases AS id
 CALL (id) {
   MATCH (n:Account {id: id})-[r:PAID]->(m)
   WITH r, m LIMIT $most
@@ -10,7 +10,7 @@ CALL (id) {
 }
 RETURN 'Merchant' AS label, count, last, largest
 UNION ALL
-UNWIND $transfers AS id
+UNWIND $of.transfers AS id
 CALL (id) {
   MATCH (n:Account {id: id})-[r:PAID]-(m)
   WITH r, m LIMIT $most
@@ -19,7 +19,7 @@ CALL (id) {
 }
 RETURN 'Account' AS label, count, last, largest
 UNION ALL
-UNWIND $uses AS id
+UNWIND $of.uses AS id
 CALL (id) {
   MATCH (n:Account {id: id})-[r:USES]->(m)
   WITH r, m LIMIT $most
@@ -28,7 +28,7 @@ CALL (id) {
 }
 RETURN 'Device' AS label, count, last, largest
 UNION ALL
-UNWIND $origins AS id
+UNWIND $of.origins AS id
 CALL (id) {
   MATCH (n:Account {id: id})-[r:FROM]->(m)
   WITH r, m LIMIT $most
@@ -37,7 +37,7 @@ CALL (id) {
 }
 RETURN 'IP' AS label, count, last, largest
 UNION ALL
-UNWIND $merchants AS id
+UNWIND $of.merchants AS id
 CALL (id) {
   MATCH (n:Merchant {id: id})<-[r:PAID]-(m)
   WITH r, m LIMIT $most
@@ -46,7 +46,7 @@ CALL (id) {
 }
 RETURN 'Account' AS label, count, last, largest
 UNION ALL
-UNWIND $devices AS id
+UNWIND $of.devices AS id
 CALL (id) {
   MATCH (n:Device {id: id})<-[r:USES]-(m)
   WITH r, m LIMIT $most
@@ -55,7 +55,7 @@ CALL (id) {
 }
 RETURN 'Account' AS label, count, last, largest
 UNION ALL
-UNWIND $ips AS id
+UNWIND $of.ips AS id
 CALL (id) {
   MATCH (n:IP {id: id})<-[r:FROM]-(m)
   WITH r, m LIMIT $most

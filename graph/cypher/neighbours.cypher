@@ -1,8 +1,8 @@
 // Up to $fan_out relationships of each node, as one list a label, values by place to keep the answer small:
 // [id, [[1 where the node is the source else 0, labels and id of the other end, type, count, amount, first, last]]].
-// $accounts, $merchants, $devices, $ips: ids of the nodes; $fan_out: relationships taken at each,
+// $of.accounts, $of.merchants, $of.devices, $of.ips: ids of the nodes; $fan_out: relationships taken at each,
 // so that a hub costs no more
-UNWIND $accounts AS id
+UNWIND $of.accounts AS id
 CALL (id) {
   MATCH (n:Account {id: id})-[r:PAID|USES|FROM]-(m)
   WITH n, r, m LIMIT $fan_out
@@ -11,7 +11,7 @@ CALL (id) {
 }
 RETURN 'Account' AS label, collect([id, ties]) AS found
 UNION ALL
-UNWIND $merchants AS id
+UNWIND $of.merchants AS id
 CALL (id) {
   MATCH (n:Merchant {id: id})-[r:PAID|USES|FROM]-(m)
   WITH n, r, m LIMIT $fan_out
@@ -20,7 +20,7 @@ CALL (id) {
 }
 RETURN 'Merchant' AS label, collect([id, ties]) AS found
 UNION ALL
-UNWIND $devices AS id
+UNWIND $of.devices AS id
 CALL (id) {
   MATCH (n:Device {id: id})-[r:PAID|USES|FROM]-(m)
   WITH n, r, m LIMIT $fan_out
@@ -29,7 +29,7 @@ CALL (id) {
 }
 RETURN 'Device' AS label, collect([id, ties]) AS found
 UNION ALL
-UNWIND $ips AS id
+UNWIND $of.ips AS id
 CALL (id) {
   MATCH (n:IP {id: id})-[r:PAID|USES|FROM]-(m)
   WITH n, r, m LIMIT $fan_out

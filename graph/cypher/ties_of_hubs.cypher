@@ -1,31 +1,31 @@
 // What ties accounts to other nodes, asked for pair by pair, so that neither end's other relationships matter; as one
 // list a label: [account, id of the other end, type, count, amount, first, last].
-// $payers: ids of the accounts
-// $accounts, $merchants, $devices, $ips: ids of the nodes
-UNWIND $payers AS payer
+// $of.payers: ids of the accounts
+// $of.accounts, $of.merchants, $of.devices, $of.ips: ids of the nodes
+UNWIND $of.payers AS payer
 MATCH (a:Account {id: payer})
-UNWIND $accounts AS id
+UNWIND $of.accounts AS id
 MATCH (b:Account {id: id})
 MATCH (a)-[r:PAID|USES|FROM]->(b)
 RETURN 'Account' AS label, collect([a.id, b.id, type(r), r.count, r.amount, r.first, r.last]) AS found
 UNION ALL
-UNWIND $payers AS payer
+UNWIND $of.payers AS payer
 MATCH (a:Account {id: payer})
-UNWIND $merchants AS id
+UNWIND $of.merchants AS id
 MATCH (b:Merchant {id: id})
 MATCH (a)-[r:PAID|USES|FROM]->(b)
 RETURN 'Merchant' AS label, collect([a.id, b.id, type(r), r.count, r.amount, r.first, r.last]) AS found
 UNION ALL
-UNWIND $payers AS payer
+UNWIND $of.payers AS payer
 MATCH (a:Account {id: payer})
-UNWIND $devices AS id
+UNWIND $of.devices AS id
 MATCH (b:Device {id: id})
 MATCH (a)-[r:PAID|USES|FROM]->(b)
 RETURN 'Device' AS label, collect([a.id, b.id, type(r), r.count, r.amount, r.first, r.last]) AS found
 UNION ALL
-UNWIND $payers AS payer
+UNWIND $of.payers AS payer
 MATCH (a:Account {id: payer})
-UNWIND $ips AS id
+UNWIND $of.ips AS id
 MATCH (b:IP {id: id})
 MATCH (a)-[r:PAID|USES|FROM]->(b)
 RETURN 'IP' AS label, collect([a.id, b.id, type(r), r.count, r.amount, r.first, r.last]) AS found

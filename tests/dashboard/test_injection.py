@@ -155,6 +155,7 @@ def fields(page: Page) -> Any:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_markup_in_every_text_field_stays_text(page: Page, record: Record, serve: Serve) -> None:
     alerts = fill(record)
@@ -197,6 +198,7 @@ def test_markup_in_every_text_field_stays_text(page: Page, record: Record, serve
     assert dialogs == []
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_markup_in_every_address_stays_text(page: Page, record: Record, serve: Serve) -> None:
     fill(record)

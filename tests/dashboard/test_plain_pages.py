@@ -59,6 +59,7 @@ def test_sign_in_and_password_have_no_barriers(
     assert fits(page)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_administration_has_no_barriers(
     page: Page, record: Record, serve: Serve, scheme: Literal["light", "dark"]

@@ -254,6 +254,7 @@ def story() -> list[Alert]:
     ]
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 12), st.integers(1, 5)), max_size=12))
 def test_whatever_comes_again_the_cases_are_the_same(repeats: list[tuple[int, int]]) -> None:

@@ -118,6 +118,7 @@ def test_records_and_offsets_outlive_kill_9_of_kafka(own_kafka: KafkaService) ->
     assert asyncio.run(consume(address, "kept", 20, group="half")) == values[30:]
 
 
+@pytest.mark.slow
 def test_nodes_outlive_kill_9_of_neo4j(own_neo4j: Neo4jService) -> None:
     address = own_neo4j.address
     with driver_of(own_neo4j) as driver:
@@ -142,6 +143,7 @@ def test_neo4j_has_the_browser_and_a_password_of_its_own(neo4j: Neo4jService) ->
     assert "Neo4j Browser" in page
 
 
+@pytest.mark.slow
 def test_the_command_starts_shows_and_stops(tmp_path: Path, kafka: KafkaService) -> None:
     home = tmp_path / "a home"
     assert "not running" in services(home, "status", "kafka").stdout
@@ -165,6 +167,7 @@ def test_the_command_starts_shows_and_stops(tmp_path: Path, kafka: KafkaService)
     assert "not running" in services(home, "status", "kafka").stdout
 
 
+@pytest.mark.slow
 def test_in_the_foreground_it_ends_with_the_command(tmp_path: Path, kafka: KafkaService) -> None:
     home = tmp_path / "home"
     with subprocess.Popen(

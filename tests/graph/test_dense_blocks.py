@@ -111,7 +111,8 @@ def pair_streams(draw: st.DrawFn, *, longest: int = 30) -> list[Pair]:
     return stream
 
 
-@settings(deadline=None, max_examples=60)
+@pytest.mark.slow
+@settings(deadline=None, max_examples=25)
 @given(pair_streams())
 def test_the_sequence_is_that_of_a_peel_from_scratch_after_every_event(stream: list[Pair]) -> None:
     fast, slow = DenseBlocks(SMALL), SlowBlocks(SMALL)

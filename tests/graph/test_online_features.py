@@ -78,6 +78,7 @@ def assert_equals_slow_model(graph: OnlineGraph, stream: Sequence[Raw]) -> None:
     assert graph.counters.tolist() == [row, len(slow.pairs)]
 
 
+@pytest.mark.slow
 @settings(max_examples=120, deadline=None)
 @given(streams())
 def test_features_equal_the_slow_model(stream: list[Raw]) -> None:

@@ -46,6 +46,7 @@ def answered(store: GraphStore, name: str, **given: object) -> list[tuple[Any, .
     return [tuple(row.values()) for row in run(store, name, given)]
 
 
+@pytest.mark.slow
 def test_who_shares_a_device(investigated: GraphStore) -> None:
     assert answered(investigated, "device_sharers", device="phone") == [
         ("ann", 2, 230.0, at(10.0), at(10.3), 4, 2, 0.97, ["R1"]),

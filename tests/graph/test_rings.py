@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -181,6 +182,7 @@ def test_a_member_that_is_tied_no_more_leaves_with_the_reason() -> None:
     assert ring.events[-1].members == ("c",)
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(suspect_streams())
 def test_rings_join_leave_merge_and_split_as_by_recomputing_all(log: list[Suspect]) -> None:

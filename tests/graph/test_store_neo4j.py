@@ -22,6 +22,7 @@ from tests.graph.test_store import expected_payments
 from tests.graph.test_store_write_behind import write
 
 
+@pytest.mark.slow
 def test_kill_nine_of_neo4j_loses_and_doubles_nothing(record: Record, own_neo4j: Neo4jService) -> None:
     with connect(own_neo4j, patience=5.0) as store:
         with WriteBehind(record, store, portion=200) as behind:
@@ -164,6 +165,7 @@ def encrypted_neo4j(tmp_path: Path) -> Iterator[EncryptedNeo4j]:
         service.kill()
 
 
+@pytest.mark.slow
 def test_an_encrypted_server_is_believed_by_its_certificate_only(encrypted_neo4j: EncryptedNeo4j) -> None:
     server = encrypted_neo4j
     for scheme in ("bolt+s", "neo4j+s"):

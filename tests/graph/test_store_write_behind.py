@@ -156,6 +156,7 @@ def test_nobody_waits_for_a_thread_that_a_fault_ended(
         assert time.monotonic() - began < 30
 
 
+@pytest.mark.slow
 def test_kill_nine_of_the_store_in_the_middle_leaves_exact_counts(record: Record, tmp_path: Path) -> None:
     rows = range(2_000)
     for start in rows[::100]:

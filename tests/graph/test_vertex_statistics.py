@@ -96,6 +96,7 @@ def test_tables_grow_with_what_the_window_holds() -> None:
     assert last == len(set(target[source == source[-1]].tolist()))
 
 
+@pytest.mark.slow
 def test_edges_out_of_order_or_of_unknown_vertices_are_refused() -> None:
     state = VertexStatistics(3, WINDOW)
     one = np.ones(1, int)

@@ -71,6 +71,7 @@ def worker(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
+@pytest.mark.slow
 def test_decisions_of_a_worker_come_back(world: World, settings: Settings, payments: list[bytes]) -> None:
     """The scores of a replay, one decision for repeats at once, a conflict for other content, a label taken in."""
     expected = replay(world.frame, world.scorer(), Settings.load(), since=SINCE).scores
@@ -107,6 +108,7 @@ def test_decisions_of_a_worker_come_back(world: World, settings: Settings, payme
         asyncio.run(go())
 
 
+@pytest.mark.slow
 def test_two_interfaces_agree_on_one_content(settings: Settings, payments: list[bytes]) -> None:
     """The same id with other content through another process at the same moment: one is decided, one refused."""
     forged = json.dumps({**json.loads(payments[0]), "amount": 0.01}).encode()
@@ -122,6 +124,7 @@ def test_two_interfaces_agree_on_one_content(settings: Settings, payments: list[
         assert asyncio.run(go()) == [200, 409]
 
 
+@pytest.mark.slow
 def test_a_killed_worker_keeps_a_request_waiting_and_its_successor_answers(
     settings: Settings, payments: list[bytes]
 ) -> None:
@@ -140,6 +143,7 @@ def test_a_killed_worker_keeps_a_request_waiting_and_its_successor_answers(
     assert answer.status_code == 200, answer.text
 
 
+@pytest.mark.slow
 def test_without_a_worker_the_answer_says_where_to_ask(settings: Settings, payments: list[bytes]) -> None:
     """It was taken in for good: a worker that comes later decides it."""
     impatient = settings.model_copy(update={"api": settings.api.model_copy(update={"decision_seconds": 0.5})})
@@ -182,6 +186,7 @@ def test_a_dead_letter_is_told_to_who_waits(settings: Settings, payments: list[b
     assert answer.json()["detail"] == "mcc: is not known"
 
 
+@pytest.mark.slow
 def test_a_broker_that_goes_away_is_told_and_nothing_is_forgotten(
     world: World, tmp_path: Path, own_kafka: KafkaService, payments: list[bytes]
 ) -> None:

@@ -66,6 +66,7 @@ def scores_of(settings: Settings, messages: list[tuple[bool, bytes]], batch: int
     return asyncio.run(go())
 
 
+@pytest.mark.slow
 def test_requests_get_the_scores_of_a_replay_bit_for_bit(known: Known, settings: Settings) -> None:
     """Labels included, and across a stop and a start in between."""
     half = EVENTS // 2
@@ -76,6 +77,7 @@ def test_requests_get_the_scores_of_a_replay_bit_for_bit(known: Known, settings:
     assert len(scores) == len(known.payments())
 
 
+@pytest.mark.slow
 def test_snapshots_bound_the_ledger(known: Known, settings: Settings) -> None:
     """With one due every hundred events, the ledger begins where the oldest stands, and all goes on from there."""
     often = settings.model_copy(
@@ -143,6 +145,7 @@ def test_kill_9_in_the_middle_of_requests(known: Known, settings: Settings) -> N
     assert len(scores) == len(payments)
 
 
+@pytest.mark.slow
 def test_sigterm_ends_it_in_order_and_saves_the_state(known: Known, settings: Settings) -> None:
     payment = known.payments()[0]
     with service(settings) as (process, address):

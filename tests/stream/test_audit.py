@@ -44,6 +44,7 @@ def row_of(record: Record, transaction_id: str) -> int:
         return row
 
 
+@pytest.mark.slow
 def test_a_record_that_holds_what_the_ledger_gives_is_clean(
     settings: Settings, world: World, record: Record
 ) -> None:
@@ -52,6 +53,7 @@ def test_a_record_that_holds_what_the_ledger_gives_is_clean(
     assert said.is_clean
 
 
+@pytest.mark.slow
 def test_a_changed_score_and_a_lost_decision_are_found(
     settings: Settings, world: World, record: Record, streamed: Streamed
 ) -> None:

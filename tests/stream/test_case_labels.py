@@ -132,6 +132,7 @@ def assert_audit_is_clean(desk: Desk, world: World) -> None:
     assert said.equal == PAYMENTS
 
 
+@pytest.mark.slow
 def test_a_confirmed_case_moves_the_scores_around_it_within_seconds(desk: Desk, world: World) -> None:
     standing = StandingScores(desk.record)
     with worker(desk.settings, "second") as process:
@@ -158,6 +159,7 @@ def test_a_confirmed_case_moves_the_scores_around_it_within_seconds(desk: Desk, 
     assert_audit_is_clean(desk, world)
 
 
+@pytest.mark.slow
 def test_kill_9_between_sending_and_noting_it_labels_once(desk: Desk, world: World) -> None:
     """The first worker can send and never note it; its successor sends once more."""
     forbid = "CREATE TRIGGER no_note BEFORE UPDATE OF sent_at ON case_labels BEGIN SELECT RAISE(ABORT, 'not now'); END"

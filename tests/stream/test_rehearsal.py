@@ -16,7 +16,7 @@ from fraud.settings import Settings
 from fraud.tokens import Tokeniser
 from graph.events import FrameEvents, TRANSACTION, LABEL
 from models.scorer import Scorer
-from models.training import online_graph
+from graph.online import OnlineGraph
 from stream.pipeline import Pipeline
 from stream.rehearsal import rehearse
 from data.timeline import Timeline
@@ -29,7 +29,7 @@ scorer = Scorer.load(Path(sys.argv[2]))
 rehearse(settings, scorer)
 before = compiled()
 frame = tokenise_table(read_transactions(Path(sys.argv[1])), Tokeniser.from_settings(settings))
-source, pipeline = FrameEvents(frame), Pipeline(online_graph(settings), scorer)
+source, pipeline = FrameEvents(frame), Pipeline(OnlineGraph.within(settings.online), scorer)
 ids = frame["transaction_id"].to_numpy(dtype=object)
 chunk = next(iter(Timeline(frame, chunk_rows=2048)))
 step = pipeline.process(

@@ -17,6 +17,7 @@ from fraud.record import Record
 from fraud.settings import Settings
 from graph.events import TRANSACTION, FrameEvents
 from graph.features import FEATURE_NAMES, RING_NAMES
+from graph.online import OnlineGraph
 from graph.rings import RingWatch
 from models import ring_training
 from models.artefact import load_artefact
@@ -25,7 +26,6 @@ from models.ring_history import marks_of, marks_of_past
 from models.ring_model import RingModel
 from models.ring_training import Confirmed, learn_rings, past_of, ring_chances
 from models.scorer import Scorer
-from models.training import online_graph
 from stream.desk import RingDesk
 from stream.embedded import Embedded
 from stream.embedded_ledger import EmbeddedLedger
@@ -47,7 +47,9 @@ class Past:
 @pytest.fixture(scope="module")
 def past(world: World) -> Past:
     frame = world.frame[world.frame["event_time"] < pd.Timestamp(SINCE)]
-    return Past(frame, hidden(frame), replay_history(hidden(frame), online_graph(Settings.load())))
+    return Past(
+        frame, hidden(frame), replay_history(hidden(frame), OnlineGraph.within(Settings.load().online))
+    )
 
 
 def hidden(frame: pd.DataFrame) -> pd.DataFrame:
@@ -99,6 +101,7 @@ def test_too_few_confirmed_frauds_teach_nothing(
     assert world.scorer().ring_judge is None
 
 
+@pytest.mark.slow
 def test_a_learned_model_tells_the_desk_and_a_replay_reports_what_its_desk_does(
     world: World, past: Past
 ) -> None:
@@ -126,7 +129,7 @@ def test_a_learned_model_tells_the_desk_and_a_replay_reports_what_its_desk_does(
 
 def _told(world: World, scorer: Scorer) -> list[Suspicion]:
     """What the pipeline tells the desk of the days after the training, in batches of its own."""
-    pipeline, told = Pipeline(online_graph(Settings.load()), scorer), []
+    pipeline, told = Pipeline(OnlineGraph.within(Settings.load().online), scorer), []
     source, ids = FrameEvents(world.frame), world.frame["transaction_id"].to_numpy(dtype=object)
     start = int(SINCE.timestamp() * 1e6)
     for chunk in Timeline(world.frame, chunk_rows=1_000):
@@ -152,7 +155,7 @@ def test_the_past_is_marked_as_a_desk_would_have(past: Past) -> None:
     marks = marks_of_past(ringed, chance, 0)
     assert len({one.account for one in marks if one.level}) > 5
     assert min(one.time for one in marks) >= past.history.time[ringed.parts[1][0]]
-    marked = replay_history(past.hidden, online_graph(Settings.load()), marks=marks)
+    marked = replay_history(past.hidden, OnlineGraph.within(Settings.load().online), marks=marks)
     columns = [FEATURE_NAMES.index(name) for name in RING_NAMES]
     others = np.delete(np.arange(len(FEATURE_NAMES)), columns)
     assert not past.history.features[:, columns].any()
@@ -197,7 +200,7 @@ def test_training_and_serving_agree_on_every_feature(world: World, served: Serve
     told = [one for one in _told(replace(world, frame=served.frame), served.scorer) if one.marks]
     watch = RingWatch(judge=served.scorer.ring_judge)
     marks = marks_of(((one.suspect, one.findings) for one in told), watch)
-    trained = replay_history(served.frame, online_graph(Settings.load()), marks=marks).features
+    trained = replay_history(served.frame, OnlineGraph.within(Settings.load().online), marks=marks).features
     rows = np.flatnonzero((served.frame["event_time"] >= pd.Timestamp(SINCE)).to_numpy())[-600:]
     assert trained[rows][:, [FEATURE_NAMES.index(name) for name in RING_NAMES]].any(axis=1).sum() > 3
     ids = served.frame["transaction_id"].iloc[rows].tolist()

@@ -11,7 +11,7 @@ from data.timeline import Timeline
 from fraud.errors import InputError
 from fraud.settings import Settings
 from graph.events import FrameEvents
-from models.training import online_graph
+from graph.online import OnlineGraph
 from stream.engine import Engine
 from stream.ledger import Entry
 from stream.replay import replay
@@ -42,7 +42,7 @@ def test_it_knows_what_was_known_before_its_end(world: World, tmp_path: Path) ->
     assert (state.position, state.settled) == (0, {})
     past = world.frame["event_time"] < pd.Timestamp(SINCE)
     assert state.graph.transactions_seen == past.sum()
-    graph, events = online_graph(settings), 0
+    graph, events = OnlineGraph.within(settings.online), 0
     for chunk in Timeline(world.frame, chunk_rows=999):
         stop = int((chunk.time < int(SINCE.timestamp() * 1e6)).sum())
         events += stop

@@ -93,6 +93,7 @@ FAULTS: dict[str, tuple[Plant, int, str]] = {
 }
 
 
+@pytest.mark.slow
 def test_every_fault_ends_a_worker_with_one_clear_line(
     world: World, kafka: KafkaService, tmp_path: Path
 ) -> None:

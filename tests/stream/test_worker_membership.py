@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from fraud import record_tables
 from fraud.services.kafka import KafkaService
@@ -50,6 +51,7 @@ def decided(settings: Settings) -> int:
         return record.count(record_tables.transactions)
 
 
+@pytest.mark.slow
 def test_a_second_worker_joins_and_leaves_without_loss(
     world: World, kafka: KafkaService, tmp_path: Path
 ) -> None:

@@ -48,6 +48,7 @@ def letters_on_topic(streamed: Streamed) -> dict[tuple[str, int], tuple[str, str
     return said
 
 
+@pytest.mark.slow
 def test_every_payment_has_one_decision(streamed: Streamed, record: Record) -> None:
     ids = [one["transaction_id"] for one in streamed.payments] + ["last"]
     decided = record.decisions(ids)
