@@ -111,6 +111,9 @@ class WorkerMetrics(_Family):
         self.state_bytes = self._gauge("state_bytes", "Memory of the online graph in use")
         self.desk_position = self._gauge("desk_position", "Ledger offset that the ring desk has come to")
         self.rings = self._counter("rings_updated", "Rings found or grown, as written by the ring desk")
+        self.ring_marks = self._counter(
+            "ring_marks", "What the ring desk said of accounts, as put into the ledger"
+        )
         self.alerts = self._counter("alerts_raised", "States of alerts sent out by the ring desk")
 
     def decided(self, counts: Mapping[Outcome, int]) -> None:

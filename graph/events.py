@@ -21,20 +21,21 @@ from numpy.typing import NDArray
 
 from fraud.instant import EPOCH, MICROSECOND, to_micros
 from fraud.transaction import Transaction
-from graph.layout import EVENT
+from graph.layout import EVENT, LABEL, RING_MARK, TRANSACTION
+from graph.ring_mark import RingMark
 
 __all__ = [
     "LABEL",
+    "RING_MARK",
     "TRANSACTION",
     "Events",
     "FrameEvents",
     "channel_code",
     "from_labels",
+    "from_ring_marks",
     "from_transactions",
     "mcc_code",
 ]
-
-TRANSACTION, LABEL = 0, 1
 
 CHANNELS: tuple[str, ...] = (
     "card_present",
@@ -121,12 +122,12 @@ class Events:
 
     @property
     def kind(self) -> NDArray[np.uint8]:
-        """``TRANSACTION`` or ``LABEL``"""
+        """``TRANSACTION``, ``LABEL`` or ``RING_MARK``"""
         return self.rows["kind"]
 
     @property
     def time(self) -> NDArray[np.int64]:
-        """µs since 1970 UTC: when it happened; of a label, when it became known"""
+        """µs since 1970 UTC: when it happened; of a label or mark, when it became known"""
         return self.rows["time"]
 
     @property
@@ -167,7 +168,7 @@ class Events:
         )
 
     def transactions(self) -> Self:
-        """Without the labels."""
+        """Without labels and marks."""
         keep = self.rows["kind"] == TRANSACTION
         if keep.all():
             return self
@@ -273,3 +274,23 @@ def from_labels(
     events.rows["is_fraud"] = is_fraud
     events.rows["time"] = [to_micros(moment) for moment in known_at]
     return events
+
+
+def from_ring_marks(marks: Sequence[RingMark]) -> Events:
+    """A batch of what the ring desk says of accounts, in its order; both sides of each account are its ends."""
+    accounts = [one.account for one in marks]
+    time = np.array([one.time for one in marks], dtype=np.int64)
+    return Events.from_columns(
+        kind=np.full(len(marks), RING_MARK, dtype=np.uint8),
+        is_fraud=np.full(len(marks), -1, dtype=np.int8),
+        is_transfer=np.ones(len(marks), dtype=np.uint8),
+        mcc=np.array([one.level for one in marks], dtype=np.int32),
+        time=time,
+        event_time=time,
+        latitude=np.full(len(marks), np.nan, dtype=np.float32),
+        longitude=np.full(len(marks), np.nan, dtype=np.float32),
+        account=accounts,
+        target=accounts,
+        device=[None] * len(marks),
+        ip=[None] * len(marks),
+    )

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from graph.layout import LABEL_TIERS, TIERS
 from graph.observation import ROLES
 
-__all__ = ["FEATURE_NAMES", "MOTIF_NAMES", "TABULAR_NAMES", "feature_hash"]
+__all__ = ["FEATURE_NAMES", "MOTIF_NAMES", "RING_NAMES", "TABULAR_NAMES", "feature_hash"]
 
 TABULAR_NAMES: tuple[str, ...] = (
     "amount",
@@ -45,6 +45,8 @@ FLOW_STATISTICS: tuple[str, ...] = (
 )
 """Read from the other side of the same account: money in for a payer, money out for a payee."""
 
+RING_NAMES: tuple[str, ...] = ("account_ring_score", "target_ring_score")
+"""Score of the ring that the ring desk has put payer and receiver into; 0 where it has not, or not of late."""
 
 MOTIF_NAMES: tuple[str, ...] = (
     # both ends, this transfer included
@@ -133,6 +135,7 @@ def _build() -> tuple[str, ...]:
     names += ["account_device_is_new", "account_device_count", "account_device_hours_since_last"]
     names += ["account_ip_is_new", "account_ip_count", "account_ip_hours_since_last"]
     names += ["km_from_last", "speed_kmh", "km_from_home", "km_from_target"]
+    names += RING_NAMES
     names += MOTIF_NAMES
     return tuple(names)
 

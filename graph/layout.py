@@ -19,23 +19,32 @@ __all__ = [
     "HALF_LIVES",
     "HOUR",
     "IP",
+    "LABEL",
     "LABEL_BUCKETS",
     "LABEL_BUCKET_WIDTH",
     "LABEL_OFFSET",
     "LABEL_TIERS",
+    "LAST_DAY",
     "MERCHANT",
     "NODE",
     "NODE_KINDS",
     "OFFSET",
     "PAIR",
     "PAYEE",
+    "RING_LEVELS",
+    "RING_MARK",
+    "RING_MARK_DAYS",
     "TIERS",
+    "TRANSACTION",
 ]
 
 HOUR = 3_600_000_000
 DAY = 24 * HOUR
 
 ACCOUNT, MERCHANT, DEVICE, IP, PAYEE = 0, 1, 2, 3, 4
+TRANSACTION, LABEL, RING_MARK = 0, 1, 2
+"""Kinds of event."""
+
 NODE_KINDS: tuple[str, ...] = ("account", "merchant", "device", "ip", "payee")
 """An account that receives transfers has a second node, its payee side, so that money in and money out never mix."""
 
@@ -54,6 +63,13 @@ LABEL_BUCKET_WIDTH = BUCKET_WIDTH[2:]
 """Those of the two longest windows: what is reported is counted by the same buckets of time."""
 LABEL_OFFSET = np.array([0, 7], dtype=np.int64)
 
+RING_MARK_DAYS = 30
+"""Days for which what the ring desk said of an account counts: as long as the desk itself remembers a suspicion."""
+RING_LEVELS = 255
+"""Steps in which a ring's score is kept."""
+LAST_DAY = 65_535
+"""Latest day (since 1970) that a record holds: in 2149."""
+
 HALF_LIVES = np.array([HOUR, DAY, 7 * DAY, 30 * DAY], dtype=np.float64)
 """Half-lives of the exponentially decayed counters, in the order of ``TIERS``."""
 
@@ -70,7 +86,9 @@ NODE = np.dtype(
         # the rest, larger numbers first, so that nothing is lost between them
         ("first_seen", np.int64),
         ("last_seen", np.int64),
-        ("hash", np.uint32),
+        ("hash", np.uint8),  # of its name
+        ("ring_level", np.uint8),  # score of the ring that it belongs to, in steps of 1 / RING_LEVELS
+        ("ring_day", np.uint16),  # since 1970, on which the ring desk said so; 0 for never
         ("twin", np.int32),  # node number + 1 of the other side of the same account, 0 for none
         ("degree", np.int32, (3,)),  # account: targets, devices, addresses; others: accounts, -, -
         (
@@ -145,11 +163,11 @@ PAIR = np.dtype(
 
 EVENT = np.dtype(
     [
-        ("kind", np.uint8),  # 0 transaction, 1 label
+        ("kind", np.uint8),  # 0 transaction, 1 label, 2 ring mark
         ("is_fraud", np.int8),  # labels only
         ("channel", np.uint8),
         ("is_transfer", np.uint8),
-        ("mcc", np.int32),
+        ("mcc", np.int32),  # of a ring mark, its level
         ("ends", np.int32, (4,)),
         ("time", np.int64),  # when it happened; of a label, when it became known
         ("event_time", np.int64),  # of a label, when its transaction happened

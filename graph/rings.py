@@ -58,10 +58,13 @@ class RingWatch:
         self.identities = Identities(self.graph)
         self.late = 0
         """Suspicions that came later than allowed and were left out."""
+        self.touched: list[RingState] = []
+        """Rings that the latest suspicion or act has moved, those included that ended by it."""
         self._lateness = int(self.policy.lateness_days * DAY)
 
     def observe(self, suspect: Suspect, findings: Iterable[Finding] = ()) -> list[RingChange]:
         """Take in one suspicion; tells which rings are to be reported for the first time or again."""
+        self.touched = []
         if suspect.time < self.graph.newest - self._lateness:
             self.late += 1
             return []
@@ -79,6 +82,7 @@ class RingWatch:
             rings = self.identities.assign(groups, set(scope.accounts), suspect)
         for ring in rings:
             self._weigh(ring)
+        self.touched = [*self.identities.ended, *rings]
         ended = [self._tell(ring) for ring in self.identities.ended]
         self.identities.ended.clear()
         changes = [self._report(ring, self.graph.newest) for ring in rings]
@@ -86,9 +90,11 @@ class RingWatch:
 
     def act(self, act: RingAct) -> RingChange | None:
         """Take in what a person decided about a ring; None where there is no such ring, or nothing to change."""
+        self.touched = []
         ring = self.identities.current(act.ring_id)
         if ring is None or ring.first_reported is None or not take_act(ring, act, self.graph.newest):
             return None
+        self.touched = [ring]
         return self._tell(ring, reopened=act.step is RingStep.REOPENED)
 
     def ring_of(self, account: str) -> RingState | None:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from data.timeline import Timeline, microseconds
-from graph.events import FrameEvents
+from graph.events import FrameEvents, from_ring_marks
 from graph.features import FEATURE_NAMES
 from graph.finding import Finding
 from graph.found import FoundPatterns
-from graph.observation import FANOUT, MESSAGE_WIDTH, ROLES, NeighbourHistory
+from graph.layout import HOUR
+from graph.observation import FANOUT, MESSAGE_WIDTH, ROLES, NeighbourHistory, Observation
 from graph.online import OnlineGraph
+from graph.ring_mark import RingMark
 
 __all__ = ["CHUNK_EVENTS", "History", "replay_history"]
 
@@ -49,30 +52,68 @@ class History:
 
 
 def replay_history(
-    frame: pd.DataFrame, graph: OnlineGraph, *, advance: Callable[[float], None] | None = None
+    frame: pd.DataFrame,
+    graph: OnlineGraph,
+    *,
+    marks: Sequence[RingMark] = (),
+    into: History | None = None,
+    advance: Callable[[float], None] | None = None,
 ) -> History:
     """Feed a tokenised canonical table and its late labels through a fresh ``graph``, in event time.
 
-    Labels take effect at their label_time. ``advance`` is told of events done. Needs about 1.6 KB a transaction.
+    Labels take effect at their label_time, ``marks``, in the order of their times, at the next full hour. ``into`` is a
+    history of the same table to write over. ``advance`` is told of events done. Needs about 1.6 KB a transaction.
     """
     n = len(frame)
     source = FrameEvents(frame)
-    history = _reserve(n, microseconds(frame["event_time"]))
+    history = into or _reserve(n, microseconds(frame["event_time"]))
+    history.found.clear()
+    history.starts.clear()
     done = 0
+    due = _Due(marks)
     for chunk in Timeline(frame, chunk_rows=CHUNK_EVENTS):
-        seen = graph.observe(source.take(chunk.kind, chunk.row, chunk.time))
-        history.found.append(seen.found)
-        history.starts.append(done)
-        rows = slice(done, done + len(seen))
-        history.features[rows] = seen.features
-        history.ends[rows] = seen.ends
-        history.neighbours.self_message[rows] = seen.self_message
-        history.neighbours.slot_serial[rows] = seen.slot_serial
-        history.neighbours.slot_age[rows] = seen.slot_age
-        done += len(seen)
+        for part, told in due.between(chunk.time):
+            if told:
+                graph.observe(from_ring_marks(told))
+            seen = graph.observe(source.take(chunk.kind[part], chunk.row[part], chunk.time[part]))
+            _write(history, done, seen)
+            done += len(seen)
         if advance is not None:
             advance(len(chunk))
     return history
+
+
+class _Due:
+    """Marks on their way into a timeline."""
+
+    def __init__(self, marks: Sequence[RingMark]) -> None:
+        self._marks = marks
+        hour = np.array([one.time // HOUR for one in marks], dtype=np.int64)
+        self._known = (np.maximum.accumulate(hour) + 1) * HOUR if len(marks) else hour
+        """When each takes effect: at the full hour after it was said."""
+        self._told = 0
+
+    def between(self, time: NDArray[np.int64]) -> Iterator[tuple[slice, Sequence[RingMark]]]:
+        """Parts of the next events, given their times, each with the marks to be told before it."""
+        stop = int(np.searchsorted(self._known, time[-1], side="right"))
+        hours = np.unique(self._known[self._told : stop])
+        cuts = np.unique(np.searchsorted(time, hours, side="left")).tolist()
+        edges = [0, *(cut for cut in cuts if cut), len(time)]
+        for begin, end in pairwise(edges):
+            upto = int(np.searchsorted(self._known, time[begin], side="right"))
+            yield slice(begin, end), self._marks[self._told : upto]
+            self._told = upto
+
+
+def _write(history: History, done: int, seen: Observation) -> None:
+    history.found.append(seen.found)
+    history.starts.append(done)
+    rows = slice(done, done + len(seen))
+    history.features[rows] = seen.features
+    history.ends[rows] = seen.ends
+    history.neighbours.self_message[rows] = seen.self_message
+    history.neighbours.slot_serial[rows] = seen.slot_serial
+    history.neighbours.slot_age[rows] = seen.slot_age
 
 
 def _reserve(n: int, time: NDArray[np.int64]) -> History:

@@ -184,6 +184,7 @@ _STATISTICS = (
         "days",
         "split payments",
     ),
+    _statistic("ring_score", "score of the ring that {owner} belongs to", "share", "rings"),
     _statistic("devices", "devices used by {owner}", "count", "places"),
     _statistic("ips", "IP addresses used by {owner}", "count", "places"),
 )

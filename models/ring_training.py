@@ -31,7 +31,10 @@ from models.ring_rows import RingRows, fit_ring_rows, ring_probability
 from models.ring_rules import RingRules
 from models.thresholds import share_cut
 
-__all__ = ["Confirmed", "Past", "formed", "learn_rings", "past_of", "ring_chances"]
+__all__ = [
+    "REPORT_FROM", "Confirmed", "Past", "formed", "learn_rings", "past_of", "ring_chances", "suspicions_of",
+    "told_from",
+]  # fmt: skip
 
 PARTS = 3
 LEAST_RING_FRAUDS = 300
@@ -80,21 +83,19 @@ class Past(NamedTuple):
 
 
 def learn_rings(
-    frame: pd.DataFrame, history: History, known: Confirmed, first: int, look_from: float, seed: int
+    past: Past | None, chance: NDArray[np.float64] | None, look_from: float, seed: int
 ) -> RingModel | None:
-    """Fit rows and judge on the history from row ``first`` on; None where too few frauds of rings are confirmed.
+    """Fit rows and judge on a past with its ``ring_chances``; None where there is nothing to learn from.
 
     ``look_from`` is the score of the deciding model from which payments are looked at.
     """
-    past = past_of(frame, history, known, first)
-    chance = None if past is None else ring_chances(past, seed)
     if past is None or chance is None:
         return None
-    told_from = _told_from(past, chance)
+    least = told_from(past, chance)
     own = formed(past, chance)
     figures, is_ring, weight = join([prior_groups(), own._replace(weight=OWN_WEIGHT * own.weight)])
-    rules = RingRules(look_from, told_from, REPORT_FROM, past.base_rate)
-    rows = fit_ring_rows(history.features[past.rows], past.is_ring[past.rows], FEATURE_NAMES, seed)
+    rules = RingRules(look_from, least, REPORT_FROM, past.base_rate)
+    rows = fit_ring_rows(past.history.features[past.rows], past.is_ring[past.rows], FEATURE_NAMES, seed)
     judge = GroupJudge(fit_groups(figures, is_ring, weight, seed), rules)
     return RingModel(RingRows(rows), judge, rules)
 
@@ -109,11 +110,13 @@ def past_of(frame: pd.DataFrame, history: History, known: Confirmed, first: int)
     return Past(frame, history, known, rows, is_ring, np.array_split(np.arange(first, len(history)), PARTS))
 
 
-def ring_chances(past: Past, seed: int) -> NDArray[np.float64] | None:
+def ring_chances(past: Past | None, seed: int) -> NDArray[np.float64] | None:
     """[n] probability of a ring's fraud, by boosters that learned without the row's part; NaN before the later parts.
 
-    None where a part holds all ring frauds.
+    None where there is no past, or a part of it holds all ring frauds.
     """
+    if past is None:
+        return None
     features, is_ring, rows = past.history.features, past.is_ring, past.rows
     chance = np.full(len(past.history), np.nan)
     for part in past.parts[1:]:
@@ -127,21 +130,25 @@ def ring_chances(past: Past, seed: int) -> NDArray[np.float64] | None:
 
 def formed(past: Past, chance: NDArray[np.float64]) -> Groups:
     """The groups that stand out in the later parts, as far as it is known by now what they were."""
-    told = np.flatnonzero(chance >= _told_from(past, chance))
-    groups = groups_formed(_suspicions(past.frame, past.history, told, chance), judged_policy(past.base_rate))
+    told = np.flatnonzero(chance >= told_from(past, chance))
+    groups = groups_formed(
+        suspicions_of(past.frame, past.history, told, chance), judged_policy(past.base_rate)
+    )
     ring_of = _rings_by_account(past)
     accounts = _accounts(past.frame, told[past.known.label[told] >= 0])
     judged = [(group, is_known_ring(group, ring_of, accounts)) for group in groups]
     return table([(group, is_ring) for group, is_ring in judged if is_ring is not None])
 
 
-def _told_from(past: Past, chance: NDArray[np.float64]) -> float:
+def told_from(past: Past, chance: NDArray[np.float64]) -> float:
+    """Chance from which the ring desk is told of a payment."""
     return share_cut(chance[np.concatenate(past.parts[1:])], TOLD_SHARE)
 
 
-def _suspicions(
+def suspicions_of(
     past: pd.DataFrame, history: History, told: NDArray[np.int64], chance: NDArray[np.float64]
 ) -> Iterator[tuple[Suspect, tuple[Finding, ...]]]:
+    """What the ring desk is told of rows ``told`` of a history, in their order, by their chances [n]."""
     kind = np.full(len(told), TRANSACTION, np.int8)
     payments = FrameEvents(past).take(kind, told, history.time[told])
     ids = past["transaction_id"].iloc[told].tolist()

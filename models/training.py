@@ -36,8 +36,9 @@ from models.booster import BoosterConfig, fit_booster, margin_of
 from models.calibration import Calibration, fit_calibration
 from models.history import History, replay_history
 from models.periods import Periods, cut_periods
+from models.ring_history import marks_of_past
 from models.ring_rows import LOOK_SHARE
-from models.ring_training import Confirmed, learn_rings
+from models.ring_training import Confirmed, Past, learn_rings, past_of, ring_chances
 from models.thresholds import Thresholds, choose_thresholds, share_cut
 
 __all__ = ["TrainingResult", "command", "train"]
@@ -72,10 +73,18 @@ def train(
     end = until or _just_after(past)
     label = known_at(past, end)
     periods = cut_periods(label)
+    known_by_then = _hide_labels_after(past, end)
     with stage("Replay history through the online graph", total=2 * len(past)) as advance:
-        history = replay_history(
-            _hide_labels_after(past, end), OnlineGraph.within(settings.online), advance=advance
-        )
+        history = replay_history(known_by_then, OnlineGraph.within(settings.online), advance=advance)
+    ringed = past_of(past, history, Confirmed.of(past, label), int(periods.sage[0]))
+    with stage("Learn which payments look like a ring's"):
+        chance = ring_chances(ringed, seed)
+    if ringed is not None and chance is not None:
+        with stage("Replay history with what the ring desk would have said", total=2 * len(past)) as advance:
+            marks = marks_of_past(ringed, chance, seed)
+            replay_history(
+                known_by_then, OnlineGraph.within(settings.online), marks=marks, into=history, advance=advance
+            )
     checkpoint = out.with_name(f".{out.name}.sage-checkpoint")
     with stage("Train GraphSAGE", total=PROGRESS_TOTAL) as advance:
         sage = fit_sage(
@@ -85,7 +94,9 @@ def train(
     config = booster_config or BoosterConfig()
     with stage("Train the booster", total=config.trees) as advance:
         booster = train_booster(history, label, periods, sage.weights, config, seed, lambda _: advance())
-    result = _finish(past, history, label, periods, sage, booster, config, settings, seed, out)
+    result = _finish(
+        past, history, label, periods, sage, booster, (ringed, chance), config, settings, seed, out
+    )
     checkpoint.unlink(missing_ok=True)
     return result
 
@@ -129,6 +140,7 @@ def _finish(
     periods: Periods,
     sage: TrainedSage,
     booster: xgboost.Booster,
+    ringed: tuple[Past | None, NDArray[np.float64] | None],
     config: BoosterConfig,
     settings: Settings,
     seed: int,
@@ -142,8 +154,7 @@ def _finish(
         y, amount, history.time[rows] // DAY, settings,
     )  # fmt: skip
     with stage("Learn of rings"):
-        known, first = Confirmed.of(past, label), int(periods.sage[0])
-        rings = learn_rings(past, history, known, first, share_cut(score, LOOK_SHARE), seed)
+        rings = learn_rings(*ringed, share_cut(score, LOOK_SHARE), seed)
     metrics = {
         "validation": {
             "average_precision": float(average_precision_score(y, score)),

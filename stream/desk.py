@@ -18,16 +18,18 @@ from fraud.errors import StoreError
 from fraud.record_rows import NumberedAct, SavedState
 from fraud.ring import Ring
 from graph.ring_judge import RingJudge
+from graph.ring_mark import RingMark
+from graph.ring_marks import RingMarks
 from graph.ring_record import ring_record
 from graph.rings import RingChange, RingWatch
 from stream.alerting import AlertDesk
 from stream.suspicion import Suspicion
 
-__all__ = ["Raised", "RingDesk"]
+__all__ = ["Outgoing", "Raised", "RingDesk"]
 
 log = logging.getLogger(__name__)
 
-FORMAT = 2
+FORMAT = 3
 
 
 class Raised(msgspec.Struct):
@@ -42,11 +44,26 @@ class Raised(msgspec.Struct):
         self.alerts += later.alerts
 
 
+class Outgoing(msgspec.Struct, array_like=True):
+    """Ring marks on their way into the ledger, numbered so that those which come again are known there."""
+
+    start: int = 0
+    """Serial number of the first."""
+    marks: list[RingMark] = []
+
+    @property
+    def stop(self) -> int:
+        """Serial number after the last."""
+        return self.start + len(self.marks)
+
+
 class _Memory(msgspec.Struct, array_like=True):
     format: int
     watch: bytes
     alerts: bytes
     acts_taken: int
+    marks: bytes
+    outgoing: Outgoing
 
 
 class RingDesk:
@@ -62,6 +79,9 @@ class RingDesk:
     ) -> None:
         self._watch = watch or RingWatch(judge=judge)
         self._alerts = alerts or AlertDesk(review_cost)
+        self.marks = RingMarks()
+        self.outgoing = Outgoing()
+        """Given out with the latest saving of the memory."""
         self.acts_taken = 0
         """Number of the newest act that the desk has taken in."""
 
@@ -72,6 +92,8 @@ class RingDesk:
             suspect = one.suspect
             for change in self._watch.observe(suspect, one.findings) if one.marks else ():
                 self._tell(change, one.reasons, raised)
+            if one.marks:
+                self.marks.follow(self._watch, suspect.account)
             ring = self._watch.ring_of(suspect.account)
             if one.alerts and (ring is None or ring.first_reported is None):
                 raised.alerts += self._alerts.on_suspicion(suspect, one.reasons)
@@ -84,6 +106,7 @@ class RingDesk:
             if number > self.acts_taken:
                 self.acts_taken = number
                 change = self._watch.act(act)
+                self.marks.follow(self._watch)
                 if change is not None:
                     self._tell(
                         change, (Reason("person", f"{act.step.value} by {act.by}: {act.reason}"),), raised
@@ -96,11 +119,18 @@ class RingDesk:
         raised.rings.append(record)
         raised.alerts += self._alerts.on_ring(change, record, reasons)
 
+    def give_out(self, serial: int) -> None:
+        """Number the marks that wait, from ``serial`` on or from where the latest ended, if that is higher."""
+        if self.marks.wait:
+            self.outgoing = Outgoing(max(serial, self.outgoing.stop), self.marks.give())
+
     def to_bytes(self) -> bytes:
         """All that the desk knows, to go on from in another process."""
-        return msgspec.msgpack.encode(
-            _Memory(FORMAT, self._watch.to_bytes(), self._alerts.to_bytes(), self.acts_taken)
-        )
+        memory = _Memory(
+            FORMAT, self._watch.to_bytes(), self._alerts.to_bytes(), self.acts_taken,
+            self.marks.to_bytes(), self.outgoing,
+        )  # fmt: skip
+        return msgspec.msgpack.encode(memory)
 
     @classmethod
     def from_bytes(cls, content: bytes, review_cost: float, judge: RingJudge | None = None) -> Self:
@@ -118,7 +148,8 @@ class RingDesk:
                 watch=RingWatch.from_bytes(memory.watch, judge=judge),
                 alerts=AlertDesk.from_bytes(memory.alerts, review_cost),
             )
-            desk.acts_taken = memory.acts_taken
+            desk.acts_taken, desk.outgoing = memory.acts_taken, memory.outgoing
+            desk.marks = RingMarks.from_bytes(memory.marks)
             return desk
         except msgspec.DecodeError as error:
             raise StoreError(f"ring desk: its memory is unreadable ({error})") from error

@@ -1,4 +1,9 @@
-"""The ring desk on the stream: suspicions of all workers in, rings and alerts out, its memory kept in the record."""
+"""The ring desk on the stream: suspicions of all workers in, rings and alerts out, its memory kept in the record.
+
+What it says of accounts goes into the ledger, so that every worker's state takes it in at the same place. Such marks
+go out with a saving of the memory, which holds them and their serial numbers: a desk that was cut off says them again
+word for word, and the ledger's readers know them by their numbers.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +25,9 @@ from fraud.record_rows import NumberedAct, SavedState
 from fraud.settings import Settings
 from graph.ring_judge import RingJudge
 from stream.broker import Topics
-from stream.desk import Raised, RingDesk
+from stream.desk import Outgoing, Raised, RingDesk
 from stream.desk_order import LedgerOrder
+from stream.ledger import Entry, encode_entry
 from stream.messages import alert_message
 from stream.patience import patiently
 from stream.record_client import RecordClient
@@ -36,6 +42,12 @@ STATE = "ring-desk"
 STREAM = "ring-desk"
 SAVE_SECONDS = 5.0
 """Longest time between savings of the memory while suspicions come in."""
+MARK_SECONDS = 2.0
+"""The same while ring marks wait for one."""
+SERIAL_BITS = 20
+"""Serial numbers of marks begin with the ledger offset that the desk has come to: a desk that lost its memory finds
+numbers that were never given."""
+MARKS_AN_ENTRY = 4_096
 PORTION = 500
 """Alert states that are handed over at once."""
 
@@ -74,13 +86,14 @@ class DeskFollower:
     async def take(self, messages: Sequence[ScoredMessage]) -> None:
         """Take in messages; when it returns, what they brought up is in the record and handed over."""
         async with self._turn:
+            await self._send_marks()
             for message in messages:
                 self._order.add(message)
             acts = await patiently(partial(acts_after, self._record.engine, self._desk.acts_taken))
             suspicions = [one.suspicion for one in self._order.release()]
             # Grouping may take milliseconds a suspicion: the event loop has decisions to bring out meanwhile.
             raised = await asyncio.to_thread(self._raise, acts, suspicions)
-            await self._write(raised, save=time.monotonic() - self._saved_at > SAVE_SECONDS)
+            await self._write(raised, save=self._is_due())
             if raised.alerts:
                 await self._hand_over()
         self._metrics.rings.inc(len(raised.rings))
@@ -94,14 +107,21 @@ class DeskFollower:
     async def save(self) -> None:
         """Save the memory as it is, where it has come further than the saved one, and mark what went out."""
         async with self._turn:
+            await self._send_marks()
             await self._write(Raised(), save=True)
             await self._mark_sent()
 
+    def _is_due(self) -> bool:
+        seconds = MARK_SECONDS if self._desk.marks.wait else SAVE_SECONDS
+        return time.monotonic() - self._saved_at > seconds
+
     async def _write(self, raised: Raised, *, save: bool) -> None:
         position = self._order.position
-        save = save and position > self.saved
+        save = save and (position > self.saved or self._desk.marks.wait)
         if not (raised.rings or raised.alerts or save):
             return
+        if save:
+            self._desk.give_out(position << SERIAL_BITS)
         states = [SavedState(STATE, position, await asyncio.to_thread(self._desk.to_bytes))] if save else []
         await patiently(
             partial(
@@ -114,6 +134,19 @@ class DeskFollower:
         )
         if save:
             self.saved, self._saved_at = position, time.monotonic()
+            await self._send_marks()
+
+    async def _send_marks(self) -> None:
+        """Put marks that the saved memory holds into the ledger, those too that the desk before may have left."""
+        outgoing = self._desk.outgoing
+        for at in range(0, len(outgoing.marks), MARKS_AN_ENTRY):
+            marks = outgoing.marks[at : at + MARKS_AN_ENTRY]
+            start = outgoing.start + at
+            stop = start + len(marks)
+            entry = Entry("rings", 0, start, stop, list(range(start, stop)), [], marks=marks)
+            await self._producer.send_and_wait(self._topics.ledger, encode_entry(entry))
+        self._metrics.ring_marks.inc(len(outgoing.marks))
+        self._desk.outgoing = Outgoing(outgoing.stop)
 
     async def _hand_over(self) -> None:
         """Alert states that no one has taken yet: to their topic, then to the outbox."""

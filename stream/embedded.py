@@ -1,22 +1,26 @@
 """The embedded pipeline: state, scoring, ring desk and record in one process, for a machine without a broker.
 
 It is the worker's engine over a ledger in the record's database. An entry is durable there before it moves the state,
-so a process that is killed finds the same state again, bit for bit, and decides what it had not decided.
+so a process that is killed finds the same state again, bit for bit, and decides what it had not decided. What the ring
+desk says of accounts is an entry too, put before the first payment of the next full hour of event time.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from fraud.decision import Decision
 from fraud.errors import StoreError
+from fraud.instant import to_micros
 from fraud.label import Label
 from fraud.record import Record
 from fraud.record_acts import acts_after
 from fraud.settings import Settings
 from fraud.transaction import Transaction
+from graph.ring_mark import RingMark
+from graph.ring_marks import within_hours
 from models.scorer import Scorer
 from stream.desk import Raised, RingDesk
 from stream.embedded_ledger import EmbeddedLedger
@@ -38,6 +42,7 @@ LABEL_STREAM = "embedded-labels"
 DESK = "embedded-ring-desk"
 SOURCE: Source = ("transactions", 0)
 LABEL_SOURCE: Source = ("labels", 0)
+RING_SOURCE: Source = ("rings", 0)
 
 
 class Embedded:
@@ -62,6 +67,8 @@ class Embedded:
         self._snapshots = Snapshots(settings.home / "state")
         self._unwritten: list[tuple[Decided, Raised]] = []
         self._unwritten_labels: list[Label] = []
+        self._untold: list[RingMark] = []
+        """Due, and not in the ledger yet."""
         self._saving: Saving | None = None
         self._saved_at = time.monotonic()
         self._events_since_save = 0
@@ -76,7 +83,10 @@ class Embedded:
         """
         self._write()
         self._engine.pipeline.scorer = self._thresholds.scorer()
-        self._take(self._entry("transactions", transactions))
+        for part in within_hours([to_micros(one.event_time) for one in transactions]):
+            rows = transactions[part]
+            self._tell_marks(to_micros(rows[0].event_time))
+            self._take(self._entry("transactions", rows))
         decisions = self._write()
         repeated = {one.transaction_id for one in transactions} - decisions.keys()
         if repeated:
@@ -96,6 +106,15 @@ class Embedded:
         self._take(self._entry("labels", [about for _, about in fresh], marks))
         self._unwritten_labels += [label for label, _ in fresh]
         self._write()
+
+    def _tell_marks(self, time: int) -> None:
+        """Put what is to be known of accounts before a payment of this time into ledger and state."""
+        self._untold += self._desk.marks.due(time)
+        if self._untold:
+            start = self._engine.state.settled.get(RING_SOURCE, 0)
+            stop = start + len(self._untold)
+            self._take(Entry("rings", 0, start, stop, list(range(start, stop)), [], marks=self._untold))
+            self._untold = []
 
     def look(self, payments: Sequence[Transaction]) -> list[float]:
         """The score that each would get if it came now, alone: nothing is taken in."""
@@ -154,7 +173,9 @@ class Embedded:
         for entries in self._ledger.read(state.position):
             replayed += len(entries)
             self._unwritten_labels += _reports(entries)
-            self._note(engine.take(entries))
+            for run in _up_to_marks(entries):
+                self._note(engine.take(run))
+                self._desk.marks.hear(run[-1][1].marks)
             self._write()
         log.info("state restored, %d entries replayed in %.1f s", replayed, time.monotonic() - began)
         return engine
@@ -191,6 +212,7 @@ class Embedded:
         for one in taken.decided:
             raised = self._desk.act(acts_after(self._record.engine, self._desk.acts_taken))
             raised.add(self._desk.observe(one.step.suspicions))
+            self._desk.marks.reach(int(one.step.events.time.max()))
             self._unwritten.append((one, raised))
 
     def _write(self) -> dict[str, Decision]:
@@ -224,6 +246,15 @@ class Embedded:
         made = [position for position in self._snapshots.positions() if position]
         if len(made) > 1:
             self._ledger.forget(min(made))
+
+
+def _up_to_marks(entries: Sequence[tuple[int, Entry]]) -> Iterator[Sequence[tuple[int, Entry]]]:
+    """Entries in runs that end with ring marks: these answer to what came before them, and to nothing after."""
+    first = 0
+    for number, (_, entry) in enumerate(entries, 1):
+        if entry.marks or number == len(entries):
+            yield entries[first:number]
+            first = number
 
 
 def _reports(entries: Sequence[tuple[int, Entry]]) -> list[Label]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from fraud.dead_letter import DeadLetter
 from fraud.transaction import Transaction
-from graph.events import from_labels, from_transactions
+from graph.events import from_labels, from_ring_marks, from_transactions
 from models.scorer import Scorer
 from stream.ledger import Entry, Source
 from stream.pipeline import Pipeline, Step
@@ -104,8 +104,10 @@ class Engine:
         runs = self.state.sift(entries)
         taken = Taken(self.state.position, reached=dict(self.state.settled))
         for fresh in runs:
-            taken.events += len(fresh.transactions)
-            if fresh.labels:
+            taken.events += len(fresh.transactions) + len(fresh.marks)
+            if fresh.marks:
+                self.pipeline.warm(from_ring_marks(fresh.marks))
+            elif fresh.labels:
                 self._take_labels(fresh)
             else:
                 self._take_transactions(fresh, taken)

@@ -16,6 +16,7 @@ import msgspec
 from fraud.dead_letter import DeadLetter
 from fraud.errors import StoreError
 from fraud.transaction import Transaction
+from graph.ring_mark import RingMark
 
 __all__ = [
     "ENTRY_VERSION",
@@ -30,9 +31,9 @@ __all__ = [
 
 ENTRY_VERSION = 1
 
-Kind = Literal["transactions", "labels"]
+Kind = Literal["transactions", "labels", "rings"]
 Source = tuple[Kind, int]
-"""A partition of one of the two source topics."""
+"""A partition of one of the two source topics; or the ring desk, whose offsets are the serial numbers of its marks."""
 
 
 def source_name(source: Source) -> str:
@@ -73,6 +74,8 @@ class Entry(msgspec.Struct, frozen=True):
     """One an event where ``kind`` is labels."""
     letters: Sequence[DeadLetter] = ()
     """Of refused transactions, ascending; refused labels go into the record at once."""
+    marks: Sequence[RingMark] = ()
+    """What the ring desk says of accounts: one an offset where ``kind`` is rings, and then nothing else."""
 
     @property
     def source(self) -> Source:
@@ -90,6 +93,7 @@ class _Wire(msgspec.Struct, array_like=True):
     rows: list[LedgerRow]
     labels: list[LabelMark] = []
     letters: list[DeadLetter] = []
+    marks: list[RingMark] = []
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -101,7 +105,7 @@ def encode_entry(entry: Entry) -> bytes:
     """As a message of the ledger topic."""
     rows = [_astuple(one) for one in entry.transactions]
     head = (ENTRY_VERSION, entry.kind, entry.partition, entry.start, entry.stop)
-    return _encoder.encode((*head, entry.offsets, rows, entry.labels, entry.letters))
+    return _encoder.encode((*head, entry.offsets, rows, entry.labels, entry.letters, entry.marks))
 
 
 def decode_entry(message: bytes) -> Entry:
@@ -118,5 +122,6 @@ def decode_entry(message: bytes) -> Entry:
     if wire.version != ENTRY_VERSION:
         raise StoreError(f"ledger: entry of version {wire.version}, this release reads {ENTRY_VERSION}")
     return Entry(
-        wire.kind, wire.partition, wire.start, wire.stop, wire.offsets, wire.rows, wire.labels, wire.letters
-    )
+        wire.kind, wire.partition, wire.start, wire.stop, wire.offsets, wire.rows, wire.labels, wire.letters,
+        wire.marks,
+    )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -32,20 +32,21 @@ from fraud.settings import Settings
 from fraud.tokens import Tokeniser
 from fraud.transaction import Transaction
 from fraud.write_aside import write_aside
-from graph.events import LABEL, TRANSACTION, FrameEvents
+from graph.events import LABEL, TRANSACTION, FrameEvents, from_ring_marks
 from graph.kept import Kept
 from graph.online import OnlineGraph
 from graph.opening import open_graph_store
 from graph.ring_identity import moment
+from graph.ring_marks import within_hours
 from graph.write_behind import WriteBehind
 from models.evaluate import evaluate
 from models.report import write_report
 from models.scorer import Scorer
 from models.thresholds import OUTCOMES
-from stream.desk import RingDesk
+from stream.desk import Raised, RingDesk
 from stream.pipeline import Pipeline, Step
 from stream.recording import write_verdicts
-from stream.verdicts import verdicts
+from stream.verdicts import Verdicts, joined, verdicts
 
 __all__ = ["Replayed", "as_transactions", "command", "replay", "ring_table"]
 
@@ -78,8 +79,9 @@ def replay(
 ) -> Replayed:
     """Run the online pipeline over a tokenised canonical table; rows before ``since`` only build state.
 
-    Labels take effect at their label_time. With ``record``, every decided transaction is written there, and every
-    label that came in since; ``notify`` is called after each write of transactions.
+    Labels take effect at their label_time, what the ring desk says of accounts at the next full hour. With
+    ``record``, every decided transaction is written there, and every label that came in since; ``notify`` is called
+    after each write of transactions.
     """
     pipeline = Pipeline(OnlineGraph.within(settings.online), scorer)
     desk = RingDesk(settings.costs.review_cost, scorer.ring_judge)
@@ -91,27 +93,43 @@ def replay(
     with stage("Replay through the online pipeline", total=len(timeline)) as advance:
         for chunk in timeline:
             for part, live in _split(chunk, start):
-                events = source.take(part.kind, part.row, part.time)
-                rows = part.row[part.kind == TRANSACTION]
                 if not live:
-                    pipeline.warm(events)
+                    pipeline.warm(source.take(part.kind, part.row, part.time))
                     continue
-                step = pipeline.process(events, ids[rows].tolist())
-                parts.append(_score_rows(step, ids[rows]))
-                raised = desk.observe(step.suspicions)
+                raised, decided = Raised(), list[Verdicts]()
+                for piece in _hours(part):
+                    if marks := desk.marks.due(int(piece.time[0])):
+                        pipeline.warm(from_ring_marks(marks))
+                    events = source.take(piece.kind, piece.row, piece.time)
+                    rows = piece.row[piece.kind == TRANSACTION]
+                    if not len(rows):
+                        pipeline.warm(events)
+                        continue
+                    step = pipeline.process(events, ids[rows].tolist())
+                    parts.append(_score_rows(step, ids[rows]))
+                    raised.add(desk.observe(step.suspicions))
+                    if record is not None:
+                        decided.append(verdicts(step, as_transactions(frame, rows)))
                 said.rings.update({ring.ring_id: ring for ring in raised.rings})
                 said.alerts += len(raised.alerts)
-                if record is not None and (len(rows) or raised.alerts):
-                    write_verdicts(record, verdicts(step, as_transactions(frame, rows)), raised)
-                    if notify is not None:
-                        notify()
                 if record is not None:
+                    _write(record, decided, raised, notify)
                     _write_labels(record, frame, part)
             advance(len(chunk))
     if not parts:
         raise InputError(f"--since: no transaction at or after {since}; give an earlier time")
     said.scores = pd.concat(parts, ignore_index=True)
     return said
+
+
+def _write(
+    record: Record, decided: Sequence[Verdicts], raised: Raised, notify: Callable[[], object] | None
+) -> None:
+    said = joined(decided)
+    for one in said:
+        write_verdicts(record, one, raised if one is said[-1] else None)
+    if said and notify is not None:
+        notify()
 
 
 def _write_labels(record: Record, frame: pd.DataFrame, chunk: Chunk) -> None:
@@ -133,6 +151,12 @@ def _split(chunk: Chunk, start: int) -> Iterator[tuple[Chunk, bool]]:
     for part, live in ((slice(0, at), False), (slice(at, len(chunk)), True)):
         if part.stop > part.start:
             yield Chunk(chunk.kind[part], chunk.row[part], chunk.time[part]), live
+
+
+def _hours(chunk: Chunk) -> Iterator[Chunk]:
+    """A chunk in parts that end with an hour."""
+    for part in within_hours(chunk.time.tolist()):
+        yield Chunk(chunk.kind[part], chunk.row[part], chunk.time[part])
 
 
 def _score_rows(step: Step, ids: NDArray[np.object_]) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from fraud.dead_letter import DeadLetter
 from fraud.settings import Settings
 from fraud.transaction import Transaction
 from graph.online import OnlineGraph
+from graph.ring_mark import RingMark
 from graph.seen import SeenIds
 from stream.ledger import Entry, LabelMark, Source
 
@@ -17,7 +18,7 @@ __all__ = ["Fresh", "LedgerState", "empty_state"]
 
 @dataclass(slots=True)
 class Fresh:
-    """Events of consecutive entries that the state has not seen, in ledger order; all transactions or all labels."""
+    """Events of consecutive entries that the state has not seen, in ledger order, all of one kind."""
 
     transactions: list[Transaction] = field(default_factory=list)
     partitions: list[int] = field(default_factory=list)
@@ -28,6 +29,8 @@ class Fresh:
     """Ledger offset of the entry of each."""
     labels: list[LabelMark] = field(default_factory=list)
     """What the labels say; empty for transactions."""
+    marks: list[RingMark] = field(default_factory=list)
+    """What the ring desk says of accounts; then nothing else is there."""
     repeated: list[tuple[int, int, Transaction]] = field(default_factory=list)
     """Partition, offset and content of transactions whose id had been seen: they move nothing."""
     letters: list[tuple[int, DeadLetter]] = field(default_factory=list)
@@ -99,6 +102,7 @@ def _add(run: Fresh, ledger: int, entry: Entry, known: int) -> None:
         first = sum(offset < known for offset in entry.offsets)
     run.transactions += entry.transactions[first:]
     run.offsets += entry.offsets[first:]
+    run.marks += entry.marks[first:]
     run.partitions += [entry.partition] * (len(entry.offsets) - first)
     run.ledgers += [ledger] * (len(entry.offsets) - first)
     run.labels += entry.labels[first:]

@@ -12,7 +12,7 @@ import numpy as np
 
 from fraud.compiled import kernel
 from fraud.intrinsics import borrow, prefetch, word_at
-from graph.layout import ACCOUNT, DAY, DEVICE, IP, MERCHANT, PAYEE
+from graph.layout import ACCOUNT, DAY, DEVICE, IP, MERCHANT, PAYEE, RING_MARK
 from graph.name_layout import WORDS
 
 KIND_SHIFT = np.uint64(61)
@@ -106,6 +106,8 @@ def intern_rows(
 ) -> int:
     """Number the ends of the events from ``start`` on, newcomers row by row, so that batches do not matter.
 
+    A ring mark makes nobody a newcomer: it says something of the account's sides that are known.
+
     ``text`` holds the names of all rows, end by end, ``sizes`` [4 n] their bytes, 0 for no such end. ``census``:
     [numbers given out, free numbers, places in the table]. Stops before the first row of a new day, or before one
     for which nodes or pairs might not suffice, and returns that row.
@@ -140,10 +142,12 @@ def intern_rows(
                 continue
             i = ENDS * (row % AHEAD) + end
             place = find_name(names, table, census, ahead[i], mixed[i])
-            if table[place] == 0:
-                event.ends[end] = _add(ahead[i], mixed[i], nodes, names, table, free, census)
-            else:
+            if table[place] > 0:
                 event.ends[end] = table[place] - 1
+            elif event.kind == RING_MARK:
+                event.ends[end] = -1
+            else:
+                event.ends[end] = _add(ahead[i], mixed[i], nodes, names, table, free, census)
         row += 1
     owner[0, 0] = mixed_owner[0] = 0  # named last, and so alive until here
     return row
@@ -208,7 +212,7 @@ def add_record(name: Any, number: int, nodes: Any, names: Any, table: Any, censu
     kind = np.int64(name[3] >> KIND_SHIFT)
     node = nodes[number]
     node.kind = kind
-    node.hash = _crc32(name)
+    node.hash = np.uint8(_crc32(name) & np.uint32(255))
     if kind in (ACCOUNT, PAYEE):
         _link_twin(name, number, nodes, names, table, census)
 

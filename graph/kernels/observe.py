@@ -44,9 +44,10 @@ from graph.kernels.motif_cycles import MOST_CYCLES
 from graph.kernels.motif_features import MOTIF_WIDTH, write_motifs
 from graph.kernels.motif_scratch import make_scratch
 from graph.kernels.pairs import pair_add, pair_find, pair_prefetch
+from graph.kernels.ring_scores import mark_add, write_ring_scores
 from graph.kernels.takeover import learn_takeover, write_takeover
 from graph.kernels.windows import buckets_at, window_add
-from graph.layout import DAY, NODE
+from graph.layout import DAY, LABEL, NODE, RING_MARK
 from graph.motif_layout import PARTY
 from graph.observation import MESSAGE_WIDTH
 
@@ -130,8 +131,11 @@ def observe_rows(
         if i < 0:
             continue
         event = events[i]
-        if event.kind == 1:
+        if event.kind == LABEL:
             _reveal(event, nodes, population)
+            continue
+        if event.kind == RING_MARK:
+            mark_add(nodes, event)
             continue
         buckets_at(event.time, now)
         log_amount = math.log1p(event.amount)
@@ -243,7 +247,8 @@ def _describe(
     j = write_pair(pairs, places[0], event, left[4], out, j)
     j = write_link(pairs, places[1], event.time, out, j)
     j = write_link(pairs, places[2], event.time, out, j)
-    write_places(nodes, event, out, j)
+    j = write_places(nodes, event, out, j)
+    write_ring_scores(nodes, event, out, j)
 
 
 @kernel

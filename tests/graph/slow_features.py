@@ -42,7 +42,23 @@ def describe(graph: SlowGraph, raw: Raw) -> Features:
     out |= _link(graph.pair(account, device), device, raw.time, "account_device")
     out |= _link(graph.pair(account, address), address, raw.time, "account_ip")
     out |= _places(account, target, raw)
+    out |= {f"{role}_ring_score": _ring_score(graph, role, raw) for role in ("account", "target")}
     return out | graph.motifs.look(raw, MOTIF_NAMES)
+
+
+def _ring_score(graph: SlowGraph, role: str, raw: Raw) -> float:
+    """Of the latest mark that either side of the account has heard of and that is at most 30 days old."""
+    if role == "target" and not raw.is_transfer:
+        return 0.0
+    token = raw.account if role == "account" else raw.target
+    sides = [graph.nodes.get((kind, token)) for kind in ("account", "payee")]
+    heard = [node.marked for node in sides if node is not None and node.marked is not None]
+    if not heard:
+        return 0.0
+    latest = heard[0]
+    assert all(one is latest for one in heard)
+    assert latest.level is not None
+    return latest.level / 255 if raw.time // DAY - latest.time // DAY <= 30 else 0.0
 
 
 def _tabular(raw: Raw) -> Features:

@@ -78,6 +78,8 @@ class Node:
     key: NodeKey
     history: list[Entry] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)
+    marked: Raw | None = None
+    """The latest ring mark of its account since it is known."""
 
     @property
     def last_seen(self) -> int:
@@ -204,6 +206,13 @@ class SlowGraph:
         for node in ends:
             if node is not None:
                 node.told.append(Told(raw, is_plain))
+
+    def mark(self, raw: Raw) -> None:
+        """Take in what the ring desk says of an account."""
+        for kind in ("account", "payee"):
+            node = self.nodes.get((kind, raw.account))
+            if node is not None:
+                node.marked = raw
 
     def insert(self, raw: Raw, messages: list[Message]) -> None:
         """Add a transaction, described already, to the histories of its ends."""

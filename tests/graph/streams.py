@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from hypothesis import strategies as st
 
-from graph.events import LABEL, TRANSACTION, Events
+from graph.events import LABEL, RING_MARK, TRANSACTION, Events
 from graph.found import FoundPatterns
 from graph.observation import ARRAYS, Observation
 
@@ -43,7 +43,7 @@ GAPS = (
 
 @dataclass(frozen=True, repr=False)
 class Raw:
-    """One event as the outside world tells it: a transaction, or what was reported of one."""
+    """One event as the outside world tells it: a transaction, what was reported of one, or a ring mark."""
 
     time: int
     account: str
@@ -58,10 +58,20 @@ class Raw:
     longitude: float | None = None
     known_at: int | None = None
     is_fraud: bool = False
+    level: int | None = None
+    """Of a ring mark."""
 
     @property
     def is_label(self) -> bool:
         return self.known_at is not None
+
+    @property
+    def is_mark(self) -> bool:
+        return self.level is not None
+
+    @property
+    def kind(self) -> int:
+        return RING_MARK if self.is_mark else LABEL if self.is_label else TRANSACTION
 
     def __repr__(self) -> str:
         told = {k: v for k, v in self.__dict__.items() if v not in (None, False, -1) and k != "time"}
@@ -74,7 +84,7 @@ class Raw:
 def to_events(stream: Sequence[Raw]) -> Events:
     degrees = [(np.nan if x.latitude is None else x.latitude, x.longitude or 0.0) for x in stream]
     return Events.from_columns(
-        kind=np.array([LABEL if x.is_label else TRANSACTION for x in stream], dtype=np.uint8),
+        kind=np.array([x.kind for x in stream], dtype=np.uint8),
         time=np.array([x.time if x.known_at is None else x.known_at for x in stream], dtype=np.int64),
         event_time=np.array([x.time for x in stream], dtype=np.int64),
         is_fraud=np.array([int(x.is_fraud) if x.is_label else -1 for x in stream], dtype=np.int8),
@@ -85,10 +95,15 @@ def to_events(stream: Sequence[Raw]) -> Events:
         device=[x.device for x in stream],
         ip=[x.ip for x in stream],
         channel=np.array([x.channel for x in stream], dtype=np.uint8),
-        mcc=np.array([x.mcc for x in stream], dtype=np.int32),
+        mcc=np.array([x.mcc if x.level is None else x.level for x in stream], dtype=np.int32),
         latitude=np.array([one[0] for one in degrees], dtype=np.float32),
         longitude=np.array([one[1] for one in degrees], dtype=np.float32),
     )
+
+
+def mark(time: int, account: str, level: int) -> Raw:
+    """What the ring desk says of an account."""
+    return Raw(time, account, account, is_transfer=True, level=level)
 
 
 def assert_same_bits(one: Observation, other: Observation) -> None:
@@ -113,14 +128,19 @@ def rows(observation: Observation, start: int, stop: int) -> Observation:
     )
 
 
-def random_stream(seed: int, length: int, *, accounts: int = 5, labels: float = 0.3) -> list[Raw]:
-    """A long stream: mostly short gaps, labels a few days late, some transactions out of order."""
+def random_stream(
+    seed: int, length: int, *, accounts: int = 5, labels: float = 0.3, marks: float = 0.1
+) -> list[Raw]:
+    """A long stream: mostly short gaps, labels a few days late, ring marks, some transactions out of order."""
     chance = random.Random(seed)  # noqa: S311
     stream: list[Raw] = []
     now = START
     for _ in range(length):
         now += chance.choice((0, 1, 40 * SECOND, 700 * SECOND, HOUR, 3 * HOUR, 9 * HOUR, DAY))
-        told = [x for x in stream if not x.is_label]
+        told = [x for x in stream if x.kind == TRANSACTION]
+        if chance.random() < marks:
+            stream.append(mark(now, f"a_{chance.randrange(accounts)}", chance.choice((0, 17, 204, 255))))
+            continue
         if told and chance.random() < labels:
             stream.append(chance.choice(told[-60:]).reported(now, chance.random() < 0.4))
             continue
@@ -168,18 +188,20 @@ def transactions(draw: st.DrawFn, time: int) -> Raw:
 
 @st.composite
 def streams(draw: st.DrawFn, *, longest: int = 40) -> list[Raw]:
-    """Transactions and labels as they become known; labels late, wrong, twice, or of what was never seen."""
+    """Transactions, labels and ring marks in order; labels late, wrong, twice, or of what was never seen."""
     stream: list[Raw] = []
     now = START
     for _ in range(draw(st.integers(0, longest))):
         now += draw(st.sampled_from(GAPS))
-        told = [x for x in stream if not x.is_label]
-        what = draw(st.integers(0, 9))
+        told = [x for x in stream if x.kind == TRANSACTION]
+        what = draw(st.integers(0, 11))
         if what < 3 and told:
             stream.append(draw(st.sampled_from(told)).reported(now, draw(st.booleans())))
         elif what == 3:
             unseen = draw(transactions(now - draw(st.sampled_from(GAPS))))
             stream.append(unseen.reported(now, draw(st.booleans())))
+        elif what in (5, 6):
+            stream.append(mark(now, draw(st.sampled_from(ACCOUNTS)), draw(st.integers(0, 255))))
         elif what == 4:
             stream.append(draw(transactions(now - draw(st.sampled_from(GAPS)))))
         else:

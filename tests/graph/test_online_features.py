@@ -66,6 +66,9 @@ def assert_equals_slow_model(graph: OnlineGraph, stream: Sequence[Raw]) -> None:
         if raw.is_label:
             slow.reveal(raw)
             continue
+        if raw.is_mark:
+            slow.mark(raw)
+            continue
         assert_features(seen.features[row], describe(slow, raw))
         assert_neighbourhood(seen, row, slow, raw)
         slow.insert(raw, messages(slow, raw))

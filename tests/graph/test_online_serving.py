@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fraud.transaction import Transaction
-from graph.events import Events, FrameEvents, channel_code, from_transactions, mcc_code
+from graph.events import TRANSACTION, Events, FrameEvents, channel_code, from_transactions, mcc_code
 from graph.layout import EVENT
 from graph.online import OnlineGraph
 from tests.graph.streams import Raw, assert_same_bits, random_stream, rows, streams
@@ -66,7 +66,7 @@ def table_events(frame: pd.DataFrame) -> Events:
 
 
 def in_order(stream: list[Raw]) -> list[Transaction]:
-    told = sorted((raw for raw in stream if not raw.is_label), key=lambda raw: raw.time)
+    told = sorted((raw for raw in stream if raw.kind == TRANSACTION), key=lambda raw: raw.time)
     return [as_transaction(raw, row) for row, raw in enumerate(told)]
 
 

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from fraud.errors import ArtefactError
-from graph.features import FEATURE_NAMES
+from graph.features import FEATURE_NAMES, RING_NAMES
 from graph.ring_figures import FIGURES
 from models.booster import BoosterConfig, fit_booster
 from models.group_judge import GroupJudge
 from models.ring_groups import Group, is_known_ring
 from models.ring_model import RING_FILES, RingModel
 from models.ring_prior import Groups, join, prior_groups, save_prior, table
-from models.ring_rows import ring_probability
+from models.ring_rows import fit_ring_rows, ring_probability
 from models.ring_rules import RingRules
 from tests.models.made import ring_model, rows
 
@@ -37,6 +37,18 @@ def test_a_row_scores_the_same_alone_as_among_others_and_as_by_xgboost() -> None
     score = ring_model().rows.score(X)
     assert np.array_equal(np.concatenate([ring_model().rows.score(X[i : i + 1]) for i in range(50)]), score)
     assert np.array_equal(ring_probability(ring_model().rows.booster, X), score)
+
+
+def test_rows_are_learned_blind_to_what_the_ring_desk_said() -> None:
+    """Else it would believe its own word."""
+    X, y = rows(300, len(FEATURE_NAMES), 3)
+    other = X.copy()
+    columns = [FEATURE_NAMES.index(name) for name in RING_NAMES]
+    X[:, columns], other[:, columns] = y[:, None], 1 - y[:, None]
+    one, two = (fit_ring_rows(some, y, FEATURE_NAMES, 0) for some in (X, other))
+    assert one.save_raw("ubj") == two.save_raw("ubj")
+    assert not set(RING_NAMES) & one.get_score().keys()
+    assert (X[:, columns] == y[:, None]).all()
 
 
 @pytest.mark.parametrize(

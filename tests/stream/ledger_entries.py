@@ -8,12 +8,15 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import strategies as st
 
 from fraud.dead_letter import DeadLetter
+from fraud.instant import to_micros
 from fraud.transaction import Transaction
+from graph.ring_mark import RingMark
 from stream.ledger import Entry, LabelMark
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PARTITIONS = 3
 LONGEST_SOURCE = 12
+MARKED = to_micros(START)
 
 Placed = tuple[int, Entry]
 REFUSED = None
@@ -66,6 +69,12 @@ def label_entry(rows: Sequence[Transaction], start: int, stop: int) -> Entry:
     return Entry("labels", 0, start, stop, list(range(start, stop)), list(rows[start:stop]), marks)
 
 
+def ring_entry(marks: Sequence[RingMark], start: int, stop: int) -> Entry:
+    """What the ring desk appends; their serial numbers have gaps."""
+    serials = [7 * number for number in range(start, stop)]
+    return Entry("rings", 0, 7 * start, 7 * stop - 6, serials, [], marks=list(marks[start:stop]))
+
+
 @st.composite
 def logs(draw: st.DrawFn) -> tuple[dict[int, list[Transaction | None]], list[Placed]]:
     """Source records by partition, and a ledger that holds all of them: no range begins above what was settled,
@@ -73,7 +82,11 @@ def logs(draw: st.DrawFn) -> tuple[dict[int, list[Transaction | None]], list[Pla
     records = {partition: draw(sources(partition)) for partition in range(PARTITIONS)}
     payments = [row for rows in records.values() for row in rows if row is not None]
     about = [draw(st.sampled_from(payments)) for _ in range(draw(st.integers(0, 4)))] if payments else []
-    lengths = {**{partition: len(rows) for partition, rows in records.items()}, -1: len(about)}
+    said = [
+        RingMark(f"a_{draw(st.integers(0, 2))}0", draw(st.sampled_from((0, 51, 255))), MARKED)
+        for _ in range(draw(st.integers(0, 4)))
+    ]
+    lengths = {partition: len(rows) for partition, rows in records.items()} | {-1: len(about), -2: len(said)}
     told = dict.fromkeys(lengths, 0)
     entries: list[Entry] = []
     while True:
@@ -83,9 +96,12 @@ def logs(draw: st.DrawFn) -> tuple[dict[int, list[Transaction | None]], list[Pla
         one = draw(st.sampled_from(open_ones))
         start = draw(st.integers(0, told[one]))
         stop = draw(st.integers(start + 1, lengths[one]))
-        entries.append(
-            label_entry(about, start, stop) if one < 0 else entry_of(one, records[one], start, stop)
-        )
+        if one == -1:
+            entries.append(label_entry(about, start, stop))
+        elif one == -2:
+            entries.append(ring_entry(said, start, stop))
+        else:
+            entries.append(entry_of(one, records[one], start, stop))
         told[one] = max(told[one], stop)
     first = draw(st.integers(0, 5))
     return records, list(enumerate(entries, first))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from fraud.dead_letter import DeadLetter
 from fraud.errors import StoreError
 from fraud.transaction import LARGEST_AMOUNT, Transaction
+from graph.ring_mark import RingMark
 from stream.ledger import ENTRY_VERSION, Entry, LabelMark, decode_entry, encode_entry
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=128)
@@ -35,13 +36,17 @@ TRANSACTIONS = st.builds(
 )
 LETTERS = st.builds(DeadLetter, TEXTS, OFFSETS, TEXTS, TEXTS, st.just(""))
 MARKS = st.builds(LabelMark, st.booleans(), TIMES)
+RING_MARKS = st.builds(RingMark, TEXTS, st.integers(0, 255), st.integers(-(2**62), 2**62))
 
 
 @st.composite
 def entries(draw: st.DrawFn) -> Entry:
     offsets = sorted(draw(st.sets(OFFSETS, max_size=6)))
     rows = [draw(TRANSACTIONS) for _ in offsets]
-    kind = draw(st.sampled_from(("transactions", "labels")))
+    kind = draw(st.sampled_from(("transactions", "labels", "rings")))
+    if kind == "rings":
+        told = [draw(RING_MARKS) for _ in offsets]
+        return Entry(kind, 0, draw(OFFSETS), draw(OFFSETS), offsets, [], marks=told)
     marks = [draw(MARKS) for _ in offsets] if kind == "labels" else []
     letters = draw(st.lists(LETTERS, max_size=3))
     start, stop = draw(OFFSETS), draw(OFFSETS)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fraud.transaction import Transaction
-from graph.events import from_labels, from_transactions
+from graph.events import from_labels, from_ring_marks, from_transactions
 from graph.online import OnlineGraph
 from graph.seen import SeenIds
 from stream.ledger import Source, decode_entry, encode_entry
@@ -29,7 +29,9 @@ def take(state: LedgerState, entries: Sequence[Placed]) -> list[Fresh]:
     """As the engine does."""
     runs = state.sift(entries)
     for fresh in runs:
-        if fresh.labels:
+        if fresh.marks:
+            events = from_ring_marks(fresh.marks)
+        elif fresh.labels:
             marks = fresh.labels
             events = from_labels(
                 fresh.transactions, [one.is_fraud for one in marks], [one.known_at for one in marks]
@@ -83,7 +85,12 @@ def test_every_transaction_moves_the_state_once(
     """Every accepted record comes out once, as new or as a repeat, every refused one as one letter."""
     records, log = logged
     state = empty_state()
-    runs = [run for group in cut(log, endless(sizes)) for run in take(state, group) if not run.labels]
+    runs = [
+        run
+        for group in cut(log, endless(sizes))
+        for run in take(state, group)
+        if not run.labels and not run.marks
+    ]
     new = [
         (partition, offset)
         for run in runs
@@ -115,3 +122,20 @@ def test_every_label_counts_once(logged: tuple[Records, list[Placed]], sizes: li
     length = max((entry.stop for _, entry in log if entry.kind == "labels"), default=0)
     assert [offset for run in runs for offset in run.offsets] == list(range(length))
     assert all(len(run.labels) == len(run.transactions) == len(run.offsets) for run in runs)
+
+
+@settings(max_examples=30)
+@given(logs(), SIZES)
+def test_every_ring_mark_counts_once(logged: tuple[Records, list[Placed]], sizes: list[int]) -> None:
+    """A desk that was cut off says again what it has said, under the same serial numbers."""
+    _, log = logged
+    state = empty_state()
+    runs = [run for group in cut(log, endless(sizes)) for run in take(state, group) if run.marks]
+    said = {
+        serial: mark
+        for _, entry in log
+        if entry.kind == "rings"
+        for serial, mark in zip(entry.offsets, entry.marks, strict=True)
+    }
+    assert [serial for run in runs for serial in run.offsets] == sorted(said)
+    assert [mark for run in runs for mark in run.marks] == [said[serial] for serial in sorted(said)]

@@ -85,7 +85,7 @@ def test_the_made_up_streams_bring_up_rings() -> None:
 
 def test_a_memory_of_another_format_is_refused() -> None:
     content = msgspec.msgpack.decode(RingDesk(REVIEW_COST).to_bytes())
-    with pytest.raises(StoreError, match="ring desk: format 99, this release reads 2"):
+    with pytest.raises(StoreError, match="ring desk: format 99, this release reads 3"):
         RingDesk.from_bytes(msgspec.msgpack.encode([99, *content[1:]]), REVIEW_COST)
 
 

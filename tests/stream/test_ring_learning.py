@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import msgspec
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
 
 from data.timeline import Timeline, known_at
+from fraud.record import Record
 from fraud.settings import Settings
 from graph.events import TRANSACTION, FrameEvents
+from graph.features import FEATURE_NAMES, RING_NAMES
 from graph.online import OnlineGraph
+from graph.rings import RingWatch
 from models import ring_training
 from models.artefact import load_artefact
 from models.history import History, replay_history
+from models.ring_history import marks_of, marks_of_past
 from models.ring_model import RingModel
-from models.ring_training import Confirmed, learn_rings
+from models.ring_training import Confirmed, learn_rings, past_of, ring_chances
 from models.scorer import Scorer
 from stream.desk import RingDesk
+from stream.embedded import Embedded
+from stream.embedded_ledger import EmbeddedLedger
 from stream.pipeline import Pipeline
-from stream.replay import replay
+from stream.replay import as_transactions, replay
+from stream.seed import seed
 from stream.suspicion import Suspicion
 from tests.stream.world import SINCE, World
 
@@ -29,15 +39,23 @@ from tests.stream.world import SINCE, World
 @dataclass(frozen=True)
 class Past:
     frame: pd.DataFrame
+    hidden: pd.DataFrame
+    """As it was known at the end."""
     history: History
 
 
 @pytest.fixture(scope="module")
 def past(world: World) -> Past:
     frame = world.frame[world.frame["event_time"] < pd.Timestamp(SINCE)]
+    return Past(
+        frame, hidden(frame), replay_history(hidden(frame), OnlineGraph.within(Settings.load().online))
+    )
+
+
+def hidden(frame: pd.DataFrame) -> pd.DataFrame:
+    """Without what was reported later."""
     late = frame["label_time"] >= pd.Timestamp(SINCE)
-    hidden = frame.assign(reported_fraud=frame["reported_fraud"].where(~late, -1).astype(np.int8))
-    return Past(frame, replay_history(hidden, OnlineGraph.within(Settings.load().online)))
+    return frame.assign(reported_fraud=frame["reported_fraud"].where(~late, -1).astype(np.int8))
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +66,8 @@ def little_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def learned(past: Past, frame: pd.DataFrame) -> RingModel | None:
     known = Confirmed.of(frame, known_at(frame, SINCE))
-    return learn_rings(frame, past.history, known, len(frame) // 10, 0.0, 0)
+    ringed = past_of(frame, past.history, known, len(frame) // 10)
+    return learn_rings(ringed, ring_chances(ringed, 0), 0.0, 0)
 
 
 def content(model: RingModel | None) -> tuple[bytes, bytes, str]:
@@ -124,3 +143,87 @@ def _told(world: World, scorer: Scorer) -> list[Suspicion]:
             )
             told += step.suspicions
     return told
+
+
+def test_the_past_is_marked_as_a_desk_would_have(past: Past) -> None:
+    """Marks move the two features and nothing else."""
+    known = Confirmed.of(past.frame, known_at(past.frame, SINCE))
+    ringed = past_of(past.frame, past.history, known, len(past.frame) // 10)
+    chance = ring_chances(ringed, 0)
+    assert ringed is not None
+    assert chance is not None
+    marks = marks_of_past(ringed, chance, 0)
+    assert len({one.account for one in marks if one.level}) > 5
+    assert min(one.time for one in marks) >= past.history.time[ringed.parts[1][0]]
+    marked = replay_history(past.hidden, OnlineGraph.within(Settings.load().online), marks=marks)
+    columns = [FEATURE_NAMES.index(name) for name in RING_NAMES]
+    others = np.delete(np.arange(len(FEATURE_NAMES)), columns)
+    assert not past.history.features[:, columns].any()
+    assert (marked.features[:, columns] > 0).any(axis=0).all()
+    assert marked.features[:, others].tobytes() == past.history.features[:, others].tobytes()
+    assert marked.neighbours.self_message.tobytes() == past.history.neighbours.self_message.tobytes()
+
+
+@dataclass(frozen=True)
+class Served:
+    """The days after the training, with what was reported by then, as a replay decided them."""
+
+    frame: pd.DataFrame
+    scorer: Scorer
+    record: Record
+
+    @property
+    def live(self) -> pd.DataFrame:
+        return self.frame[self.frame["event_time"] >= pd.Timestamp(SINCE)]
+
+
+@pytest.fixture
+def served(world: World, past: Past, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    """By a judge that reports what is a ring with one chance in twenty: these few days hold no better one."""
+    monkeypatch.setattr(ring_training, "REPORT_FROM", 0.05)
+    scorer = Scorer(replace(load_artefact(world.model), rings=learned(past, past.frame)))
+    record = Record.open(f"sqlite:///{tmp_path}/replayed.sqlite3")
+    frame = hidden(world.frame)
+    replay(frame, scorer, Settings.load(), since=SINCE, record=record)
+    yield Served(frame, scorer, record)
+    record.close()
+
+
+def features_of(record: Record, ids: Sequence[str]) -> NDArray[np.float32]:
+    """What the receipts of these payments hold."""
+    receipts = [record.receipt(one) for one in ids]
+    return np.array([one.arrays["features"] for one in receipts if one is not None])
+
+
+def test_training_and_serving_agree_on_every_feature(world: World, served: Served) -> None:
+    """A history that is told what the desk of a replay said has the rows that the replay served."""
+    told = [one for one in _told(replace(world, frame=served.frame), served.scorer) if one.marks]
+    watch = RingWatch(judge=served.scorer.ring_judge)
+    marks = marks_of(((one.suspect, one.findings) for one in told), watch)
+    trained = replay_history(served.frame, OnlineGraph.within(Settings.load().online), marks=marks).features
+    rows = np.flatnonzero((served.frame["event_time"] >= pd.Timestamp(SINCE)).to_numpy())[-600:]
+    assert trained[rows][:, [FEATURE_NAMES.index(name) for name in RING_NAMES]].any(axis=1).sum() > 3
+    ids = served.frame["transaction_id"].iloc[rows].tolist()
+    assert features_of(served.record, ids).tobytes() == trained[rows].tobytes()
+
+
+def test_one_process_decides_as_a_replay_does_whatever_its_batches_and_kills(
+    served: Served, tmp_path: Path
+) -> None:
+    """It is cut off twice without saving, and finds its marks in the ledger again."""
+    settings = Settings.load(home=tmp_path / "home")
+    seed(settings, served.frame, until=SINCE)
+    payments = as_transactions(served.live, np.arange(len(served.live)))
+    record = Record.open(settings.database_url.get_secret_value())
+    pipeline = Embedded(settings, served.scorer, record)
+    for begin in range(0, len(payments), 173):
+        if begin in (173 * 9, 173 * 14):
+            pipeline = Embedded(settings, served.scorer, record)
+        pipeline.decide(payments[begin : begin + 173])
+    entries = [entry for some in EmbeddedLedger(record.engine).read(0) for _, entry in some]
+    marks = [entry for entry in entries if entry.kind == "rings"]
+    assert len(marks) > 3
+    assert [one.start for one in marks[1:]] == [one.stop for one in marks[:-1]]
+    ids = served.live["transaction_id"].tolist()[-600:]
+    assert features_of(record, ids).tobytes() == features_of(served.record, ids).tobytes()
+    record.close()
