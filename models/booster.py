@@ -6,7 +6,7 @@ Only UBJ (XGBoost's own binary JSON) is written and read: a booster is never pic
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +18,16 @@ from sklearn.metrics import average_precision_score
 
 from fraud.errors import ArtefactError, InputError
 
-__all__ = ["LARGEST", "BoosterConfig", "bounded", "fit_booster", "load_booster", "margin_of", "save_booster"]
+__all__ = [
+    "LARGEST",
+    "BoosterConfig",
+    "bounded",
+    "fit_booster",
+    "fit_with_or_without",
+    "load_booster",
+    "margin_of",
+    "save_booster",
+]
 
 METRIC = "average_precision"
 LARGEST = np.float32(1e30)
@@ -97,6 +106,31 @@ def fit_booster(
         verbose_eval=False,
     )
     return booster
+
+
+def fit_with_or_without(
+    doubted: Collection[str],
+    X: NDArray[np.float32],
+    y: NDArray[Any],
+    feature_names: Sequence[str],
+    config: BoosterConfig | None = None,
+    *,
+    validation: tuple[NDArray[np.float32], NDArray[Any]],
+    seed: int = 0,
+    on_round: Callable[[int], None] | None = None,
+) -> xgboost.Booster:
+    """As ``fit_booster``, once with and once blind to the features named in ``doubted``; the better on validation rows.
+
+    For features whose meaning drifts, so that what was learned of them may not hold later. Where they are as good, the
+    blind one is returned; where they say nothing, one fit is enough. ``X`` and the validation rows are written over.
+    """
+    seeing = fit_booster(X, y, feature_names, config, validation=validation, seed=seed, on_round=on_round)
+    columns = [place for place, name in enumerate(feature_names) if name in doubted]
+    if not X[:, columns].any():
+        return seeing
+    X[:, columns] = validation[0][:, columns] = 0.0
+    blind = fit_booster(X, y, feature_names, config, validation=validation, seed=seed, on_round=on_round)
+    return seeing if seeing.best_score > blind.best_score else blind
 
 
 def bounded(X: NDArray[np.float32]) -> NDArray[np.float32]:

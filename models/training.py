@@ -29,10 +29,11 @@ from gnn.serving import embed_history
 from gnn.training import PROGRESS_TOTAL, Device, SageConfig, TrainedSage
 from gnn.training import fit as fit_sage
 from gnn.weights import SageWeights
+from graph.features import RING_NAMES
 from graph.layout import DAY
 from graph.online import OnlineGraph
 from models.artefact import DataSpan, input_names, save_artefact
-from models.booster import BoosterConfig, fit_booster, margin_of
+from models.booster import BoosterConfig, fit_with_or_without, margin_of
 from models.calibration import Calibration, fit_calibration
 from models.history import History, replay_history
 from models.periods import Periods, cut_periods
@@ -92,7 +93,7 @@ def train(
             device=device, seed=seed, checkpoint=checkpoint, advance=advance,
         )  # fmt: skip
     config = booster_config or BoosterConfig()
-    with stage("Train the booster", total=config.trees) as advance:
+    with stage("Train the booster", total=2 * config.trees) as advance:
         booster = train_booster(history, label, periods, sage.weights, config, seed, lambda _: advance())
     result = _finish(
         past, history, label, periods, sage, booster, (ringed, chance), config, settings, seed, out
@@ -121,16 +122,20 @@ def train_booster(
     seed: int,
     on_round: Callable[[int], None] | None = None,
 ) -> xgboost.Booster:
-    """Fit the booster on all labelled rows before validation; rows whose labels GraphSAGE saw lack its columns."""
+    """Fit the booster on all labelled rows before validation; rows whose labels GraphSAGE saw lack its columns.
+
+    It sees what the ring desk said of accounts where one that does was better on the validation days.
+    """
     early = np.concatenate([periods.sage, periods.sage_check])
     unseen = booster_inputs(history, periods.booster, sage)
     blank = np.full((len(early), EMBEDDING + 1), np.nan, np.float32)
     inputs = np.concatenate([np.concatenate([history.features[early], blank], axis=1), unseen])
-    rows = np.concatenate([early, periods.booster])
+    known = label[np.concatenate([early, periods.booster])]
     validation = booster_inputs(history, periods.validation, sage), label[periods.validation]
-    return fit_booster(
-        inputs, label[rows], input_names(True), config, validation=validation, seed=seed, on_round=on_round
-    )
+    return fit_with_or_without(
+        RING_NAMES, inputs, known, input_names(True), config,
+        validation=validation, seed=seed, on_round=on_round,
+    )  # fmt: skip
 
 
 def _finish(
@@ -166,6 +171,7 @@ def _finish(
             name: len(getattr(periods, name)) for name in ("sage", "sage_check", "booster", "validation")
         },
         "trees": booster.num_boosted_rounds(),
+        "sees_ring_score": bool(set(RING_NAMES) & booster.get_score().keys()),
     }
     version = save_artefact(
         out,

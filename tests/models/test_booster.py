@@ -7,7 +7,14 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from fraud.errors import ArtefactError, InputError
-from models.booster import BoosterConfig, fit_booster, load_booster, margin_of, save_booster
+from models.booster import (
+    BoosterConfig,
+    fit_booster,
+    fit_with_or_without,
+    load_booster,
+    margin_of,
+    save_booster,
+)
 from tests.models.made import rows
 
 NAMES = [f"feature_{i}" for i in range(12)]
@@ -48,6 +55,27 @@ def test_round_trip_keeps_margins_and_names(tmp_path: Path) -> None:
     read = load_booster(tmp_path / "booster.ubj")
     assert read.feature_names == NAMES
     assert np.array_equal(margin_of(read, X), margin_of(booster, X))
+
+
+@pytest.mark.parametrize(("holds", "is_seen"), [(True, True), (False, False)])
+def test_a_doubted_feature_is_seen_where_it_still_holds_on_later_days(holds: bool, is_seen: bool) -> None:
+    """It tells the label nearly outright in training; later it does so still, or says the opposite."""
+    (X, y), (later, truth) = rows(1500, 12, 0), rows(1500, 12, 1)
+    X[:, 5] = y + 0.1
+    later[:, 5] = (truth if holds else 1 - truth) + 0.1
+    booster = fit_with_or_without(("feature_5",), X, y, NAMES, SMALL, validation=(later.copy(), truth))
+    assert ("feature_5" in booster.get_score()) is is_seen
+    assert average_precision_score(truth, margin_of(booster, later)) > 2 * truth.mean()
+
+
+def test_a_doubted_feature_that_says_nothing_costs_no_second_fit() -> None:
+    (X, y), later = rows(800, 12, 0), rows(800, 12, 1)
+    X[:, 5] = 0.0
+    seen: list[int] = []
+    once: list[int] = []
+    fit_with_or_without(("feature_5",), X, y, NAMES, SMALL, validation=later, on_round=seen.append)
+    fit_booster(X, y, NAMES, SMALL, validation=later, on_round=once.append)
+    assert seen == once
 
 
 def test_infinities_are_bounded_in_fit_and_score() -> None:
