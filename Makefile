@@ -30,7 +30,7 @@ demo: $(READY)-run ## Simulate, train, replay and serve the dashboard (SERVE=0 e
 .PHONY: test
 test: $(READY)-dev ## Run every test (ARGS="tests/graph -k window" runs some)
 	@tests/services
-	$(TEST_THREADS) $(RUN) -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
+	$(TEST_THREADS) $(RUN) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: check
 check: $(READY)-dev ## Check format, lint, types and the table of imports

@@ -25,28 +25,20 @@ hypothesis.settings.load_profile("ringfence")
 
 
 LONGEST = "test_kill_drill.py"
-SHARED = "streamed"
-"""A fixture that takes a minute to make: the files that read it go to one process."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files go to a process whole, those with slow tests first: one begun last would keep one core busy alone.
+    """Files with slow tests come first: one begun last would keep one core busy alone.
 
     The longest begins, and beside it those that need no trained world: meanwhile the first makes it for both.
     """
-    fixtures = {item: getattr(item, "fixturenames", ()) for item in items}
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    trained = {item.path for item in items if "world" in fixtures[item]}
-    shared = {item.path for item in items if SHARED in fixtures[item]}
-    for item in items:
-        group = SHARED if item.path in shared else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+    trained = {item.path for item in items if "world" in getattr(item, "fixturenames", ())}
     items.sort(
         key=lambda item: (
             item.path.name != LONGEST,
             item.path not in slow,
             item.path in trained,
-            item.path in shared,
         )
     )
 
