@@ -80,6 +80,16 @@ class Outlet:
         if self._untold is not None:
             await self._tell(self._untold, [])
 
+    async def tell_place(self, position: int, partitions: Iterable[int]) -> None:
+        """Tell the desk that of partitions which have become ours nothing is untold below a ledger offset.
+
+        Whoever had them before may have ended between its last decision and telling how far it had come; when nothing
+        new comes in, the desk would wait for that for ever.
+        """
+        message = ScoredMessage(upto=position, partitions=sorted(partitions))
+        if message.partitions:
+            await self._desk.send(self._topics.scored, encode_scored(message))
+
     async def _tell(self, taken: Taken, suspicions: list[PlacedSuspicion]) -> Sent:
         self._untold, self._told_at = None, time.monotonic()
         if not taken.partitions:

@@ -233,6 +233,8 @@ class Worker:
             self._settled, self._decided_from = dict(decided), dict(decided)
             self.intake.own({("transactions", partition): offset for partition, offset in decided.items()})
             self._fetched.clear()
+            # All that the state has taken in of them is decided, and what is decided was told.
+            await self.outlet.tell_place(self.position, decided)
             self._ready.set()
             log.info("scoring partitions %s", sorted(partitions))
 

@@ -9,11 +9,17 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from sqlalchemy import delete
 
 from fraud import record_tables
 from fraud.services.kafka import KafkaService
 from fraud.settings import Settings
 from stream.audit import audit
+from stream.broker import Topics, tail
+from stream.desk_follower import STATE, desk_position
+from stream.follower import ledger_end
 from stream.publish import publish
 from stream.seed import seed
 from tests.stream.workers import WorkerProcess, committed, record_of, run, settings_for, until, worker
@@ -111,3 +117,37 @@ def test_told_to_end_while_alerts_go_out_it_ends_well(
     with worker(settings, "only") as process, record_of(settings) as record:
         until(lambda: record.count(record_tables.alert_outbox) > 0, process)
         assert process.terminate() == 0, process.said()[-3000:]
+
+
+@pytest.mark.slow
+def test_the_ring_desk_catches_up_though_nothing_new_comes_in(
+    world: World, kafka: KafkaService, tmp_path: Path
+) -> None:
+    """As after a worker that was killed between its last decision and telling the desk how far it had come."""
+    settings = settings_for(tmp_path / "home", world.model, kafka.address, "silent", KEY)
+    seed(settings, world.frame, until=SINCE)
+    live = world.raw[world.raw["event_time"] >= pd.Timestamp(SINCE)].iloc[:200].reset_index(drop=True)
+    run(publish(settings, live, labels=False))
+    with worker(settings, "first") as first:
+        until(lambda: decided(settings) == len(live), first)
+        assert first.terminate() == 0, first.said()[-3000:]
+    run(forget_what_was_told(settings))
+    with record_of(settings) as record:
+        with record.engine.begin() as connection:
+            connection.execute(delete(record_tables.states).where(record_tables.states.c.name == STATE))
+        with worker(settings, "second") as second:
+            until(lambda: desk_position(record) == run(ledger_end(settings)), second, 60)
+            assert second.terminate() == 0, second.said()[-3000:]
+
+
+async def forget_what_was_told(settings: Settings) -> None:
+    """Leave the topic of scored transactions without a message."""
+    scored = TopicPartition(Topics.named(settings.stream.prefix).scored, 0)
+    consumer = tail(settings)
+    await consumer.start()
+    ends = await consumer.end_offsets([scored])
+    await consumer.stop()
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.stream.broker)
+    await admin.start()
+    await admin.delete_records({scored: RecordsToDelete(before_offset=ends[scored])})
+    await admin.close()
