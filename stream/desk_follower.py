@@ -27,7 +27,7 @@ from graph.ring_judge import RingJudge
 from stream.broker import Topics
 from stream.desk import Outgoing, Raised, RingDesk
 from stream.desk_order import LedgerOrder
-from stream.ledger import Entry, encode_entry
+from stream.ledger import encode_entry, mark_entry
 from stream.messages import alert_message
 from stream.patience import patiently
 from stream.record_client import RecordClient
@@ -140,10 +140,7 @@ class DeskFollower:
         """Put marks that the saved memory holds into the ledger, those too that the desk before may have left."""
         outgoing = self._desk.outgoing
         for at in range(0, len(outgoing.marks), MARKS_AN_ENTRY):
-            marks = outgoing.marks[at : at + MARKS_AN_ENTRY]
-            start = outgoing.start + at
-            stop = start + len(marks)
-            entry = Entry("rings", 0, start, stop, list(range(start, stop)), [], marks=marks)
+            entry = mark_entry(outgoing.start + at, outgoing.marks[at : at + MARKS_AN_ENTRY])
             await self._producer.send_and_wait(self._topics.ledger, encode_entry(entry))
         self._metrics.ring_marks.inc(len(outgoing.marks))
         self._desk.outgoing = Outgoing(outgoing.stop)

@@ -25,7 +25,7 @@ from models.scorer import Scorer
 from stream.desk import Raised, RingDesk
 from stream.embedded_ledger import EmbeddedLedger
 from stream.engine import Decided, Engine, Taken
-from stream.ledger import Entry, Kind, LabelMark, Source
+from stream.ledger import RING_SOURCE, Entry, Kind, LabelMark, Source, mark_entry
 from stream.messages import report_key
 from stream.recording import write_verdicts
 from stream.snapshots import Saving, Snapshots
@@ -42,7 +42,6 @@ LABEL_STREAM = "embedded-labels"
 DESK = "embedded-ring-desk"
 SOURCE: Source = ("transactions", 0)
 LABEL_SOURCE: Source = ("labels", 0)
-RING_SOURCE: Source = ("rings", 0)
 
 
 class Embedded:
@@ -111,9 +110,7 @@ class Embedded:
         """Put what is to be known of accounts before a payment of this time into ledger and state."""
         self._untold += self._desk.marks.due(time)
         if self._untold:
-            start = self._engine.state.settled.get(RING_SOURCE, 0)
-            stop = start + len(self._untold)
-            self._take(Entry("rings", 0, start, stop, list(range(start, stop)), [], marks=self._untold))
+            self._take(mark_entry(self._engine.state.settled.get(RING_SOURCE, 0), self._untold))
             self._untold = []
 
     def look(self, payments: Sequence[Transaction]) -> list[float]:

@@ -20,12 +20,14 @@ from graph.ring_mark import RingMark
 
 __all__ = [
     "ENTRY_VERSION",
+    "RING_SOURCE",
     "Entry",
     "LabelMark",
     "LedgerRow",
     "Source",
     "decode_entry",
     "encode_entry",
+    "mark_entry",
     "source_name",
 ]
 
@@ -34,6 +36,9 @@ ENTRY_VERSION = 1
 Kind = Literal["transactions", "labels", "rings"]
 Source = tuple[Kind, int]
 """A partition of one of the two source topics; or the ring desk, whose offsets are the serial numbers of its marks."""
+
+
+RING_SOURCE: Source = ("rings", 0)
 
 
 def source_name(source: Source) -> str:
@@ -81,6 +86,12 @@ class Entry(msgspec.Struct, frozen=True):
     def source(self) -> Source:
         """Where the events come from."""
         return self.kind, self.partition
+
+
+def mark_entry(start: int, marks: Sequence[RingMark]) -> Entry:
+    """Ring marks with serial numbers from ``start`` on."""
+    stop = start + len(marks)
+    return Entry(*RING_SOURCE, start, stop, list(range(start, stop)), [], marks=marks)
 
 
 class _Wire(msgspec.Struct, array_like=True):

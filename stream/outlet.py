@@ -86,15 +86,18 @@ class Outlet:
         Whoever had them before may have ended between its last decision and telling how far it had come; when nothing
         new comes in, the desk would wait for that for ever.
         """
-        message = ScoredMessage(upto=position, partitions=sorted(partitions))
-        if message.partitions:
-            await self._desk.send(self._topics.scored, encode_scored(message))
+        await self._send(position, sorted(partitions))
 
     async def _tell(self, taken: Taken, suspicions: list[PlacedSuspicion]) -> Sent:
         self._untold, self._told_at = None, time.monotonic()
-        if not taken.partitions:
+        return await self._send(taken.position, taken.partitions, suspicions)
+
+    async def _send(
+        self, position: int, partitions: list[int], suspicions: Sequence[PlacedSuspicion] = ()
+    ) -> Sent:
+        if not partitions:
             return []
-        message = ScoredMessage(upto=taken.position, partitions=taken.partitions, suspicions=suspicions)
+        message = ScoredMessage(position, partitions, list(suspicions))
         return [await self._desk.send(self._topics.scored, encode_scored(message))]
 
     async def finish(self, taken: Taken, told: Sent) -> Sent:
