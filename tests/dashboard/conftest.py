@@ -54,12 +54,13 @@ def page_as(
     kept_pages: list[Page],
     door: Door,
     record: Record,
+    serve: Callable[[Record, GraphStore | None], str],
     request: pytest.FixtureRequest,
 ) -> Iterator[Callable[[Role | None], Page]]:
     """Pages of a browser that somebody of a role is signed in with over ``record``, or nobody.
 
     Each has cookies of its own. The test fails when anything is written to a console as an error; browsers say so of a
-    refused request too.
+    refused request too. It leaves its pages before ``serve`` takes the app away: they still ask it things until then.
     """
     pages: list[Page] = []
     errors: list[str] = []
