@@ -23,6 +23,7 @@ from fraud.settings import Settings, StreamSettings
 from stream.broker import Topics, security
 from stream.desk_seat import Placed
 from stream.fetching import WholeFetchTransport
+from stream.goodbye import leave_within
 from stream.runtime import Runtime
 
 __all__ = ["StreamApp", "create_app"]
@@ -33,6 +34,9 @@ TAKEN = 1_000
 """Labels or messages to the desk that an agent takes at once."""
 
 IDLE_SAVE_SECONDS = 2.0
+
+GOODBYE_SECONDS = 10.0
+"""Within which Faust and its Kafka client are to end once all of ours has."""
 
 WITHIN, DESK_WITHIN = 0.05, 0.5
 """Seconds that an agent waits for more of them. What the desk brings up is written where the decisions are: the less
@@ -112,12 +116,18 @@ def create_app(settings: Settings) -> StreamApp:
     signals: tuple[tuple[Any, Any], ...] = (
         (app.on_partitions_assigned, app.runtime.on_assigned),
         (app.on_partitions_revoked, app.runtime.on_revoked),
-        (app.on_before_shutdown, app.runtime.on_shutdown),
+        (app.on_before_shutdown, partial(_shut_down, app.runtime)),
     )
     for signal, handler in signals:
         signal.connect(handler)
     _add_agents(app, topics)
     return app
+
+
+async def _shut_down(runtime: Runtime, app: Any, *arguments: Any, **_: Any) -> None:
+    """Faust's signal: nothing is fetched any more."""
+    await runtime.shut_down()
+    leave_within(GOODBYE_SECONDS)
 
 
 def _credentials(stream: StreamSettings) -> Any:

@@ -159,8 +159,8 @@ class Runtime:
         self._send_case_labels(False)
         await self.worker.release()
 
-    async def on_shutdown(self, app: Any, *arguments: Any, **_: Any) -> None:
-        """Faust's signal: nothing is fetched any more."""
+    async def shut_down(self) -> None:
+        """Bring out what is under way, and save and close everything: nothing is fetched any more."""
         self._send_case_labels(False)
         # Not given back: what an agent has taken goes out while there is a producer, the rest comes again.
         with suppress(TimeoutError):
