@@ -36,7 +36,7 @@ COLUMNS: list[dict[str, Any]] = [
     {
         "field": "score",
         "headerName": "Score",
-        "width": 78,
+        "width": 92,
         "valueFormatter": {"function": "params.value == null ? '' : d3.format('.1%')(params.value)"},
         **NUMBER,
     },
