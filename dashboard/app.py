@@ -33,6 +33,7 @@ from dashboard.sign_in import SignIn
 from dashboard.sign_in_rules import SignInRules
 from dashboard.signed_in import SignedIn
 from fraud.errors import RingfenceError, ServiceError, StoreError
+from fraud.memory_reuse import long_running
 from fraud.record import Record
 from fraud.record_reader import RecordReader
 from fraud.sessions import Sessions
@@ -136,6 +137,7 @@ def serve(settings: Settings, *, host: str | None = None, port: int | None = Non
             )
         # Asked to end, it leaves as after Ctrl-C: the embedded graph store must not stay behind.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
+        long_running()
         server.run()
 
 

@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from fraud import __version__
 from fraud.channels.twilio_status import open_statuses
 from fraud.errors import ServiceError
+from fraud.memory_reuse import long_running
 from fraud.record import Record
 from fraud.settings import Settings
 from fraud.tokens import Tokeniser
@@ -200,6 +201,7 @@ def command(
     name = f"[{address}]" if ":" in address else address
 
     def ready() -> None:
+        long_running()
         typer.echo(f"API: http://{name}:{number} ({mode_of(settings)} mode; Ctrl-C stops it)")
 
     with listener:
