@@ -41,6 +41,11 @@ ALERT_CLOSED = "alert_closed"
 """Reason codes of cases that the software closed, beside ``JOINED``."""
 
 CHANGEABLE = [column.name for column in cases.c if column.name not in ("number", "alert_id", "opened_at")]
+STAND = (
+    update(alert_table)
+    .where(alert_table.c.alert_id == bindparam("of_alert"), alert_table.c.state != bindparam("stands"))
+    .values(state=bindparam("stands"))
+)
 INSERT = insert(cases)
 UPDATE = (
     update(cases)
@@ -156,13 +161,10 @@ class _Intake:
             self._connection.execute(UPDATE, values)
         if self._added:
             self._connection.execute(INSERT, list(self._added.values()))
-        for alert_id in sorted(self._moved):
-            state = ALERT_STATES[CaseState(self._rows[alert_id]["state"])].value
-            self._connection.execute(
-                update(alert_table)
-                .where(alert_table.c.alert_id == alert_id, alert_table.c.state != state)
-                .values(state=state)
-            )
+        if self._moved:
+            states = ((one, CaseState(self._rows[one]["state"])) for one in sorted(self._moved))
+            stand = [{"of_alert": one, "stands": ALERT_STATES[state].value} for one, state in states]
+            self._connection.execute(STAND, stand)
         insert_new(self._connection, case_evidence, self._evidence)
         add_events(self._connection, self._events)
         relate_cases(self._connection, self._pairs, self._now)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, Executable, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import (
     ArgumentError,
@@ -122,7 +123,12 @@ def upsert_in(dialect: str, into: Table) -> sqlite.Insert | postgresql.Insert:
 def insert_new(connection: Connection, into: Table, rows: list[dict[str, Any]]) -> None:
     """Insert the rows whose key is not there yet."""
     if rows:
-        connection.execute(upsert(connection, into).on_conflict_do_nothing(), rows)
+        connection.execute(_new_into(connection.dialect.name, into), rows)
+
+
+@cache
+def _new_into(dialect: str, into: Table) -> Executable:
+    return upsert_in(dialect, into).on_conflict_do_nothing()
 
 
 def portions(values: Iterable[Value]) -> Iterator[list[Value]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from itertools import groupby
 from typing import Any
 
@@ -13,7 +14,7 @@ from fraud import record_tables as table
 from fraud.alert import Alert, AlertState
 from fraud.case_history import hold_cases
 from fraud.case_intake import join_cases
-from fraud.database import insert_new, portions, upsert
+from fraud.database import insert_new, portions, upsert, upsert_in
 from fraud.ring import Ring
 
 __all__ = ["changed_rings", "save_alerts", "save_ring_events", "save_rings"]
@@ -91,7 +92,7 @@ def save_alerts(connection: Connection, alerts: Iterable[Alert]) -> None:
     hold_cases(connection)
     for reopened, some in groupby(states, key=lambda alert: alert.reopened):
         connection.execute(
-            _newest_alert(connection, reopened=reopened), [_alert_row(alert) for alert in some]
+            _newest_alert(connection.dialect.name, reopened), [_alert_row(alert) for alert in some]
         )
     outbox = [
         {"idempotency_key": a.idempotency_key, "alert_id": a.alert_id, "version": a.version, "body": _json(a)}
@@ -101,8 +102,9 @@ def save_alerts(connection: Connection, alerts: Iterable[Alert]) -> None:
     join_cases(connection, states)
 
 
-def _newest_alert(connection: Connection, *, reopened: bool) -> Insert:
-    statement = upsert(connection, table.alerts)
+@cache
+def _newest_alert(dialect: str, reopened: bool) -> Insert:
+    statement = upsert_in(dialect, table.alerts)
     values: dict[str, Any] = {
         c.name: statement.excluded[c.name] for c in table.alerts.c if c.name not in ("alert_id", "state")
     }

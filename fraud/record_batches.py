@@ -113,6 +113,8 @@ class BatchWriter:
         return None, []
 
     def _new_rows(self, connection: Connection, ids: list[str], hashes: NDArray[np.int64]) -> list[int]:
+        if not ids:
+            return []
         self._known.catch_up(connection)
         rows = _first_of_each(ids)
         suspects = set(np.flatnonzero(self._known.may_hold(hashes)).tolist())

@@ -7,7 +7,7 @@ few transactions that are suspicious.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Self
 
 import msgspec
@@ -42,6 +42,16 @@ class Raised(msgspec.Struct):
         """What came up after this."""
         self.rings += later.rings
         self.alerts += later.alerts
+
+    def portions(self, most: int) -> Iterator[Raised]:
+        """The same in pieces of at most ``most`` rings or alerts, to be written in this order.
+
+        Rings come first: an alert's case may ask how its ring stands.
+        """
+        for first in range(0, len(self.rings), most):
+            yield Raised(rings=self.rings[first : first + most])
+        for first in range(0, len(self.alerts), most):
+            yield Raised(alerts=self.alerts[first : first + most])
 
 
 class Outgoing(msgspec.Struct, array_like=True):

@@ -48,6 +48,8 @@ SERIAL_BITS = 20
 """Serial numbers of marks begin with the ledger offset that the desk has come to: a desk that lost its memory finds
 numbers that were never given."""
 MARKS_AN_ENTRY = 4_096
+WRITTEN_AT_ONCE = 8
+"""Rings, or alert states, of a commit: decisions wait for it, and a few milliseconds are enough."""
 PORTION = 500
 """Alert states that are handed over at once."""
 
@@ -122,17 +124,13 @@ class DeskFollower:
             return
         if save:
             self._desk.give_out(position << SERIAL_BITS)
-        states = [SavedState(STATE, position, await asyncio.to_thread(self._desk.to_bytes))] if save else []
-        await patiently(
-            partial(
-                self._record.write_batch,
-                stream=STREAM,
-                rings=raised.rings,
-                alerts=raised.alerts,
-                states=states,
+        for some in raised.portions(WRITTEN_AT_ONCE):
+            await patiently(
+                partial(self._record.write_batch, stream=STREAM, rings=some.rings, alerts=some.alerts)
             )
-        )
         if save:
+            state = SavedState(STATE, position, await asyncio.to_thread(self._desk.to_bytes))
+            await patiently(partial(self._record.write_batch, stream=STREAM, states=[state]))
             self.saved, self._saved_at = position, time.monotonic()
             await self._send_marks()
 

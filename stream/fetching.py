@@ -20,7 +20,7 @@ from stream.admission import Portion
 __all__ = ["Door", "WholeFetchTransport"]
 
 
-WAIT_MS, ENOUGH_BYTES = 8, 32_768
+WAIT_MS, ENOUGH_BYTES = 16, 32_768
 """How long the broker gathers records for a fetch, and from how many bytes on it waits no longer. At a thousand records
 a second each would otherwise be fetched by itself, and a fetch costs us, ledger and engine as much as a hundred."""
 
