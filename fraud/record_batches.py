@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -30,6 +31,9 @@ from fraud.transaction import Transaction
 __all__ = ["BatchWriter", "Decided"]
 
 LARGEST_BATCH = 1 << ROW_BITS
+
+WORTH_A_THREAD = 256
+"""Receipts from which on they are encoded beside the SQL of their batch."""
 
 STREAM_LOCKS = 7_231_002
 ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(:group, hashtext(:stream))")
@@ -86,6 +90,8 @@ class BatchWriter:
 
     def __init__(self) -> None:
         self._known = KnownIds()
+        self._encoder = ThreadPoolExecutor(1, thread_name_prefix="receipts")
+        """Compression and SQL both leave the interpreter to others, so that they can go on at once."""
 
     def write(
         self, connection: Connection, stream: str, decided: Decided, *, even_empty: bool
@@ -103,7 +109,7 @@ class BatchWriter:
             try:
                 with attempt:
                     new_hashes = None if hashes is None else hashes[rows]
-                    return _insert(connection, stream, decided.take(rows), new_hashes), rows
+                    return self._insert(connection, stream, decided.take(rows), new_hashes), rows
             except IntegrityError:
                 # Another stream, or an earlier try of ours, wrote some of them; anything else is a real fault.
                 known = row_ids(connection, [ids[i] for i in rows]) if indexed else {}
@@ -123,6 +129,49 @@ class BatchWriter:
         known = row_ids(connection, {ids[i] for i in suspects})
         return [i for i in rows if i not in suspects or ids[i] not in known]
 
+    def _insert(
+        self, connection: Connection, stream: str, decided: Decided, hashes: NDArray[np.int64] | None
+    ) -> int:
+        size = len(decided.transactions)
+        if connection.dialect.name == "postgresql":
+            connection.execute(ONE_AT_A_TIME, {"group": STREAM_LOCKS, "stream": stream})
+        batch = {
+            "stream": stream,
+            "transactions": size,
+            "id_hashes": None if hashes is None else hashes.tobytes(),
+        }
+        batch_id: int = connection.execute(NEW_BATCH, batch).scalar_one()
+        connection.execute(_newest_batch(connection.dialect.name), {"stream": stream, "batch_id": batch_id})
+        with self._receipt_row(decided.receipts) as receipt_row:
+            if size:
+                first = batch_id << ROW_BITS
+                times = [one.event_time for one in decided.transactions]
+                era = era_of(connection, stream, batch_id, Extent(size, min(times), max(times)))
+                bulk_insert(connection, table.transactions, _transaction_rows(first, decided.transactions))
+                bulk_insert(connection, table.decisions, _decision_rows(first, decided.decisions))
+                _insert_mentions(connection, era, first, _mention_keys(decided.transactions, hashes))
+            if size and receipt_row is not None:
+                connection.execute(NEW_RECEIPTS, {"batch_id": batch_id, **receipt_row()})
+        return batch_id
+
+    @contextmanager
+    def _receipt_row(self, receipts: ReceiptBatch | None) -> Iterator[Callable[[], dict[str, Any]] | None]:
+        """Encode receipts beside the block, where that is worth the way to a thread; gives what waits for the row.
+
+        The block's end waits too: the arrays may be another process's to write to after that.
+        """
+        if receipts is None:
+            yield None
+            return
+        if len(receipts) < WORTH_A_THREAD:
+            yield lambda: {"model_version": receipts.model_version, "body": receipts.to_bytes()}
+            return
+        encoding = self._encoder.submit(receipts.to_bytes)
+        try:
+            yield lambda: {"model_version": receipts.model_version, "body": encoding.result()}
+        finally:
+            wait([encoding])
+
 
 @cache
 def _newest_batch(dialect: str) -> Executable:
@@ -139,28 +188,6 @@ def _first_of_each(ids: list[str]) -> list[int]:
     for i, one in enumerate(ids):
         first.setdefault(one, i)
     return list(first.values())
-
-
-def _insert(connection: Connection, stream: str, decided: Decided, hashes: NDArray[np.int64] | None) -> int:
-    size = len(decided.transactions)
-    if connection.dialect.name == "postgresql":
-        connection.execute(ONE_AT_A_TIME, {"group": STREAM_LOCKS, "stream": stream})
-    batch = {
-        "stream": stream,
-        "transactions": size,
-        "id_hashes": None if hashes is None else hashes.tobytes(),
-    }
-    batch_id: int = connection.execute(NEW_BATCH, batch).scalar_one()
-    connection.execute(_newest_batch(connection.dialect.name), {"stream": stream, "batch_id": batch_id})
-    if size:
-        first = batch_id << ROW_BITS
-        times = [one.event_time for one in decided.transactions]
-        era = era_of(connection, stream, batch_id, Extent(size, min(times), max(times)))
-        bulk_insert(connection, table.transactions, _transaction_rows(first, decided.transactions))
-        bulk_insert(connection, table.decisions, _decision_rows(first, decided.decisions))
-        _insert_mentions(connection, era, first, _mention_keys(decided.transactions, hashes))
-        _insert_receipts(connection, batch_id, decided.receipts)
-    return batch_id
 
 
 def _transaction_rows(first: int, transactions: Sequence[Transaction]) -> list[tuple[Any, ...]]:
@@ -235,12 +262,6 @@ def _insert_mentions(connection: Connection, era: int, first: int, keys: NDArray
         names, rows = keys >> ROW_BITS, (keys & (LARGEST_BATCH - 1)) + first
         columns = {"era": np.full(len(keys), era), "name_hash": names.astype(np.int32), "row_id": rows}
         copy_numbers(connection, table.mentions, columns)
-
-
-def _insert_receipts(connection: Connection, batch_id: int, receipts: ReceiptBatch | None) -> None:
-    if receipts is not None:
-        row = {"batch_id": batch_id, "model_version": receipts.model_version, "body": receipts.to_bytes()}
-        connection.execute(NEW_RECEIPTS, row)
 
 
 def _json(value: object) -> str:
