@@ -24,7 +24,7 @@ from stream.repeats import Repeat, Repeats
 from stream.scored import PlacedSuspicion, ScoredMessage, encode_scored
 from stream.verdicts import joined, verdicts
 
-__all__ = ["Outlet"]
+__all__ = ["Answer", "Outlet"]
 
 WATERMARK_SECONDS = 0.05
 """Least time between two messages to the ring desk that tell of no suspicion: each costs it more than a decision."""
@@ -64,9 +64,9 @@ class Outlet:
     async def tell_desk(self, taken: Taken) -> Sent:
         """Send suspicions, and how far we have come, to the desk.
 
-        Returns what ``finish`` has to wait for: suspicions must be durable before the record says that all is decided.
+        Returns what ``write`` has to wait for: suspicions must be durable before the record says that all is decided.
         A mere watermark has no hurry, and is sent with what comes after it, or by ``tell_rest``. Runs of entries are
-        told of in ledger order, each before it is finished.
+        told of in ledger order, each before it is written.
         """
         suspicions = [one for decided in taken.decided for one in decided.placed_suspicions()]
         if not suspicions and time.monotonic() - self._told_at < WATERMARK_SECONDS:
@@ -100,14 +100,17 @@ class Outlet:
         message = ScoredMessage(position, partitions, list(suspicions))
         return [await self._desk.send(self._topics.scored, encode_scored(message))]
 
-    async def finish(self, taken: Taken, told: Sent) -> Sent:
-        """Bring out everything of some runs of entries; it is done when what was sent is acknowledged."""
+    async def write(self, taken: Taken, told: Sent) -> list[Answer]:
+        """Put everything of some runs of entries on record, once the desk has been told; gives what is to go out."""
         partitions = taken.partitions
         if not partitions:
             return []
         await asyncio.gather(*told)
         with self._metrics.record_write_seconds.time():
-            answers = await patiently(partial(self._write, taken, partitions), self._thread)
+            return await patiently(partial(self._write, taken, partitions), self._thread)
+
+    async def bring_out(self, taken: Taken, answers: list[Answer]) -> Sent:
+        """Send what is on record of some runs of entries; it is done when what was sent is acknowledged."""
         letters = taken.letters + await self._answer(answers, taken.repeated, taken.reached)
         self._count(taken, letters)
         return await self._publish(answers, letters)

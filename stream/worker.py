@@ -24,7 +24,7 @@ from stream.engine import Engine, Taken
 from stream.follower import LedgerFollower, decode_all
 from stream.intake import Intake
 from stream.ledger import Source, source_name
-from stream.outlet import Outlet
+from stream.outlet import Answer, Outlet
 from stream.patience import patiently
 from stream.record_client import RecordClient
 from stream.snapshots import Saving, Snapshots
@@ -84,8 +84,10 @@ class Worker:
         """By partition, first offset of each fetch that is under way, and the broker's time of that record."""
         self._queue: asyncio.Queue[tuple[Taken, Sent]] = asyncio.Queue(QUEUED)
         """Taken by the engine, suspicions on their way to the desk; done when settled."""
+        self._written: asyncio.Queue[tuple[Taken, int, list[Answer]]] = asyncio.Queue(1)
+        """On record, with how many runs of entries it was, and the decisions that are to go out."""
         self._sent: asyncio.Queue[tuple[Taken, int, Sent]] = asyncio.Queue(QUEUED)
-        """On record, with how many runs of entries it was, decisions on their way to their topic."""
+        """The same, decisions on their way to their topic."""
         self._turn = asyncio.Lock()
         """Held by whoever may move the engine."""
         self._ready = asyncio.Event()
@@ -277,7 +279,8 @@ class Worker:
     def _parts(self) -> tuple[Awaitable[None], ...]:
         return (
             self._decide(),
-            self._finish(),
+            self._write(),
+            self._bring_out(),
             self._acknowledge(),
             self._appended(),
             self._follow_thresholds(),
@@ -314,7 +317,7 @@ class Worker:
         await self._queue.put((taken, await self.outlet.tell_desk(taken)))
         await self._save_when_due(engine, taken.events)
 
-    async def _finish(self) -> None:
+    async def _write(self) -> None:
         """Write to the record what has been taken meanwhile, together: a commit costs more than a few rows."""
         while True:
             taken, told = await self._queue.get()
@@ -324,10 +327,16 @@ class Worker:
                 taken.add(later)
                 told += also
                 runs += 1
-            await self._sent.put((taken, runs, await self.outlet.finish(taken, told)))
+            await self._written.put((taken, runs, await self.outlet.write(taken, told)))
+
+    async def _bring_out(self) -> None:
+        """Send, in order, what is on record: the next ones are being written meanwhile."""
+        while True:
+            taken, runs, answers = await self._written.get()
+            await self._sent.put((taken, runs, await self.outlet.bring_out(taken, answers)))
 
     async def _acknowledge(self) -> None:
-        """Settle, in order, what was decided and sent: the next ones are being written meanwhile."""
+        """Settle, in order, what was decided and sent."""
         while True:
             taken, runs, sent = await self._sent.get()
             await asyncio.gather(*sent)
