@@ -108,6 +108,44 @@ def test_figures_are_finite_and_the_same_whatever_the_order_of_what_is_known(log
             assert ring_figures(other, again.graph, again.policy) == figures
 
 
+def test_figures_tell_a_round_trip_with_fees_from_friends_who_pay_equal_sums() -> None:
+    def figures(amounts: Sequence[float]) -> dict[str, float]:
+        ways = (("a", "b"), ("b", "c"), ("c", "a"))
+        log = [
+            replace(suspect(i, payer, (Tie(TieKind.ACCOUNT, payee), 1.0)), amount=amount)
+            for i, ((payer, payee), amount) in enumerate(zip(ways, amounts, strict=True))
+        ]
+        seen, _ = watch(log, judged_policy(0.011))
+        ring = seen.ring_of("a")
+        assert ring is not None
+        return dict(zip(FIGURES, ring_figures(ring, seen.graph, seen.policy), strict=True))
+
+    trip, friends, less = (
+        figures((100.0, 95.0, 91.0)),
+        figures((20.0, 20.0, 20.0)),
+        figures((100.0, 60.0, 30.0)),
+    )
+    assert trip["passed_on"] == pytest.approx(2 / 3)
+    assert trip["same_amounts"] == less["passed_on"] == 0.0
+    assert friends["same_amounts"] == 1.0
+    assert trip["burst"] == 1.0
+    assert trip["of_one"] == pytest.approx(1 / 3)
+    assert trip["by_device_alone"] == 0.0
+
+
+def test_figures_tell_members_whom_a_device_alone_ties() -> None:
+    log = [suspect(i, account, device("d", 4)) for i, account in enumerate("aabc")]
+    seen, _ = watch([*log[:3], replace(log[3], time=log[3].time + 2 * DAY)])
+    ring = seen.ring_of("a")
+    assert ring is not None
+    figures = dict(zip(FIGURES, ring_figures(ring, seen.graph, seen.policy), strict=True))
+    assert figures["by_device_alone"] == 1.0
+    assert figures["by_merchant_alone"] == 0.0
+    assert figures["burst"] == 0.75
+    assert figures["of_one"] == 0.5
+    assert figures["likely"] == 1.0
+
+
 def test_marks_are_forgotten() -> None:
     shared = device("d", 3)
     far = [suspect(i, account, shared, at=START + i * 40 * DAY) for i, account in enumerate("abc")]
