@@ -1,4 +1,4 @@
-"""Makes ``models/ring_prior.npz``: groups of the worlds that the desk is tuned on, each known to be a ring or not.
+"""Makes ``models/ring_prior.npz``: groups of simulated worlds, each known to be a ring or not.
 
 Each world is taken as a history of which all labels have come. Run alone: ``python -m benchmarks.ring_prior``; with
 ``--keep`` a folder keeps the groups of each world, so that a run may be cut up. Models trained before must be trained
@@ -28,16 +28,19 @@ from models.periods import WARM_UP
 from models.ring_prior import Groups, join, prior_groups, save_prior
 from models.ring_training import Confirmed, formed, past_of, ring_chances
 
+WORLDS = (*TUNED, *range(101, 118))
+"""Seeds: the worlds that the desk is tuned on, and others; none that ``benchmarks.ring_quality`` has judged or will."""
+
 
 def main(seeds: Iterable[int], keep: Path | None) -> None:
-    """Form the groups of each world; write them all where these are the tuned ones."""
+    """Form the groups of each world; write them all where these are ``WORLDS``."""
     chosen = list(seeds)
     with tempfile.TemporaryDirectory() as passing, stage("Ring prior", total=len(chosen)) as advance:
         parts = []
         for seed in chosen:
             parts.append(_kept(keep or Path(passing), seed))
             advance()
-    if tuple(chosen) == TUNED:
+    if tuple(chosen) == WORLDS:
         save_prior(join(parts))
 
 
@@ -65,7 +68,7 @@ def _groups(seed: int) -> Groups:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, nargs="+", default=list(TUNED))
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(WORLDS))
     parser.add_argument("--keep", type=Path, default=None)
     given = parser.parse_args()
     main(given.seeds, given.keep)

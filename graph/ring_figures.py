@@ -7,7 +7,9 @@ bounded by what the desk keeps of a group, and do not depend on the order in whi
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from statistics import median_low
 
 from graph.layout import DAY, HOUR
 from graph.ring_policy import RingPolicy
@@ -19,17 +21,28 @@ __all__ = ["FIGURES", "ring_figures"]
 
 STRONG = 2.0
 """Evidence (nats) from which an account is suspicious by itself."""
+LIKELY = 0.3
+"""Probability of a ring's fraud from which a payment is likely one."""
+TOP = 3
+"""Payments whose probability stands for the highest."""
+PASSED_ON = 0.85
+"""Least share of a transfer that its receiver sends on, if it is passed on; the rest is kept as a fee."""
+PASSED_WITHIN = 4 * DAY
 PARTIES = (TieKind.ACCOUNT, TieKind.PAYER)
 
-EVIDENCE = ("accounts", "evidence_mean", "evidence", "strong", "silent", "ring_most", "ring_mean")
+EVIDENCE = (
+    "accounts", "evidence_mean", "evidence", "strong", "silent", "ring_most", "ring_mean", "evidence_median", "likely",
+    "ring_top",
+)  # fmt: skip
 HELD = tuple(f"held_by_{kind.value}" for kind in TieKind)
 TIES = (
     *HELD, "rarest", "marked_mean", "marked_most", "unmarked", "merchants", "merchant_marked", "ties_each",
-    "held_twice", "largest_tie", "cycles", "gathers",
+    "held_twice", "largest_tie", "cycles", "gathers", "by_device_alone", "by_merchant_alone",
 )  # fmt: skip
 PAYMENTS = (
     "payments_each", "victims", "new_devices", "transfers", "inside", "targets", "hours", "payments_a_day",
-    "amount", "amount_spread", "days_each", "hours_each", "both_ways", "hub",
+    "amount", "amount_spread", "days_each", "hours_each", "both_ways", "hub", "same_amounts", "passed_on", "burst",
+    "of_one",
 )  # fmt: skip
 FIGURES: tuple[str, ...] = (*EVIDENCE, *TIES, *PAYMENTS)
 """Names of the figures, in their order; shares are of the group's accounts or payments, numbers are logarithms."""
@@ -56,17 +69,22 @@ def _of_evidence(
     yield math.log1p(bounded)
     yield sum(one >= STRONG for one in weights) / count
     yield sum(account not in graph.suspects for account in ring.accounts) / count
-    yield max((one.of_ring for one in payments), default=0.0)
-    yield _mean(one.of_ring for one in payments)
+    chances = sorted((one.of_ring for one in payments), reverse=True)
+    yield max(chances, default=0.0)
+    yield _mean(chances)
+    yield median_low(weights)
+    yield sum(one >= LIKELY for one in chances) / max(len(chances), 1)
+    yield _mean(chances[:TOP])
 
 
 def _of_ties(ring: RingState, graph: SuspiciousGraph) -> Iterator[float]:
     count = len(ring.accounts)
     holds = {tie: _held(tie, ring, graph) for tie in ring.ties if tie in graph.things}
-    each = dict.fromkeys(ring.accounts, 0)
-    for held in holds.values():
+    kinds: dict[str, list[TieKind]] = {account: [] for account in ring.accounts}
+    for tie, held in holds.items():
         for account in held:
-            each[account] += 1
+            kinds[account].append(tie.kind)
+    each = {account: len(some) for account, some in kinds.items()}
     for kind in TieKind:
         of_kind: set[str] = set()
         for tie, held in holds.items():
@@ -89,6 +107,8 @@ def _of_ties(ring: RingState, graph: SuspiciousGraph) -> Iterator[float]:
     patterns = [tie.token for tie in holds if tie.kind is TieKind.PATTERN]
     yield math.log1p(sum(token.startswith("cycle:") for token in patterns))
     yield math.log1p(sum(token.startswith("scatter_gather:") for token in patterns))
+    for kind in (TieKind.DEVICE, TieKind.MERCHANT):
+        yield sum(set(some) == {kind} for some in kinds.values()) / count
 
 
 def _of_payments(ring: RingState, payments: Sequence[Suspect]) -> Iterator[float]:
@@ -118,6 +138,11 @@ def _of_payments(ring: RingState, payments: Sequence[Suspect]) -> Iterator[float
     yield math.log1p(_mean((max(some) - min(some)) / HOUR for some in by_account))
     yield len(sending & senders.keys()) / count
     yield max(map(len, senders.values()), default=0) / count
+    sums = Counter(round(one.amount, 2) for one in payments if _receiver(one) is not None)
+    yield sum(many for many in sums.values() if many > 1) / max(len(transfers), 1)
+    yield _passing_on(ring.accounts, payments) / count
+    yield _most_within(sorted(times), DAY) / number
+    yield max(map(len, by_account), default=0) / number
 
 
 def _held(tie: Tie, ring: RingState, graph: SuspiciousGraph) -> set[str]:
@@ -141,6 +166,41 @@ def _senders(ring: RingState, payments: Sequence[Suspect]) -> dict[str, set[str]
             if tie.kind is TieKind.ACCOUNT and tie.token in ring.accounts:
                 senders.setdefault(tie.token, set()).add(one.account)
     return senders
+
+
+def _receiver(payment: Suspect) -> str | None:
+    return next((tie.token for tie, _ in payment.touches if tie.kind is TieKind.ACCOUNT), None)
+
+
+def _passing_on(accounts: Collection[str], payments: Sequence[Suspect]) -> int:
+    """How many accounts sent on, within days and less a fee, what one of the others had sent them."""
+    got: dict[str, list[Suspect]] = {}
+    for one in payments:
+        receiver = _receiver(one)
+        if receiver is not None and receiver in accounts:
+            got.setdefault(receiver, []).append(one)
+    return len(
+        {
+            one.account
+            for one in payments
+            if _receiver(one) is not None
+            and any(
+                0 <= one.time - came.time <= PASSED_WITHIN
+                and PASSED_ON * came.amount <= one.amount <= came.amount
+                for came in got.get(one.account, ())
+            )
+        }
+    )
+
+
+def _most_within(times: Sequence[int], span: int) -> int:
+    """Most of some times, in order, that lie within a span."""
+    first = most = 0
+    for last, time in enumerate(times):
+        while times[first] < time - span:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
 
 
 def _mean(values: Iterable[float]) -> float:

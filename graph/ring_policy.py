@@ -65,6 +65,8 @@ class RingPolicy:
     """Most evidence (nats) that one account adds to a ring."""
     most_tying: float = 2.0
     """Most evidence (nats) that one account adds to a tie: one certain fraud ties nobody to anything by itself."""
+    passing_on: bool = False
+    """Whether a receiver of transfers that sends some on is a party to the tie with those who paid it."""
     unmarked: float = 0.6
     """Evidence against a tie (nats) that each user of a thing without a suspicious transaction brings."""
     ties: tuple[tuple[TieKind, TieRule], ...] = tuple(TIE_RULES.items())
@@ -98,5 +100,9 @@ class RingPolicy:
 
 def judged_policy(base_rate: float) -> RingPolicy:
     """Rules for a desk with a learned judge: looser ties to merchants, and groups sorted by the judge."""
-    ties = {**TIE_RULES, TieKind.MERCHANT: TieRule(3.0, 3, 0.12, 0.5)}
-    return RingPolicy(base_rate=base_rate, unmarked=0.3, ties=tuple(ties.items()))
+    ties = {
+        **TIE_RULES,
+        TieKind.MERCHANT: TieRule(3.0, 3, 0.12, 0.5),
+        TieKind.ACCOUNT: TieRule(3.0, 2, 0.5, 1.0, 4.0),
+    }
+    return RingPolicy(base_rate=base_rate, unmarked=0.3, passing_on=True, ties=tuple(ties.items()))

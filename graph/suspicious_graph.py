@@ -110,11 +110,19 @@ class SuspiciousGraph:
         thing = self.things.get(tie)
         if thing is None:
             return False
-        rule, marked = self._rules[tie.kind], len(thing.marks)
+        rule, marked, evidence = self._rules[tie.kind], len(thing.marks), thing.evidence
+        passed_on = self._passes_on(tie) if self._policy.passing_on else 0
+        if passed_on:
+            marked, evidence = marked + 1, evidence + passed_on
         return (
             marked >= max(rule.marked, rule.share * thing.users)
-            and thing.evidence / MILLI - self.against(tie) >= rule.evidence
+            and evidence / MILLI - self.against(tie) >= rule.evidence
         )
+
+    def _passes_on(self, tie: Tie) -> int:
+        """Heaviest live mark of what a receiver of transfers sends on itself; 0 for all that does not."""
+        sent = self.things.get(Tie(TieKind.PAYER, tie.token)) if tie.kind is TieKind.ACCOUNT else None
+        return 0 if sent is None else max(max(marks.values()) for marks in sent.marks.values())
 
     def marked_by(self, tie: Tie) -> Iterable[str]:
         """Accounts with a live mark on a thing."""

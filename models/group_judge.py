@@ -16,13 +16,13 @@ from models.trees import TreeKernel
 
 __all__ = ["GroupJudge", "fit_groups"]
 
-ROUNDS = 80
+ROUNDS = 120
 SETTINGS = {
-    "objective": "binary:logistic", "max_depth": 3, "eta": 0.1, "subsample": 0.7, "colsample_bytree": 0.4,
+    "objective": "binary:logistic", "max_depth": 4, "eta": 0.1, "subsample": 0.7, "colsample_bytree": 0.4,
     "num_parallel_tree": 6, "min_child_weight": 1.5, "lambda": 3.0, "base_score": 0.5, "tree_method": "hist",
     "nthread": 1,
 }  # fmt: skip
-"""For some hundreds of groups, a third of them rings: each round is a mean of six trees, since one alone moves with the
+"""For some thousand groups, a third of them rings: each round is a mean of six trees, since one alone moves with the
 seed. One thread, so that the same groups give the same trees."""
 
 

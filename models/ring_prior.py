@@ -1,7 +1,8 @@
 """Groups of simulated worlds, ring or not, that every judge learns from beside those of its own history.
 
 A history of weeks brings up some dozens of groups, too few for what tells them apart. ``ring_prior.npz`` holds the
-groups of the worlds on which the rules of the desk are tuned; ``python -m benchmarks.ring_prior`` makes it.
+groups of the worlds on which the rules of the desk are tuned and of others; ``python -m benchmarks.ring_prior`` makes
+it.
 """
 
 from __future__ import annotations

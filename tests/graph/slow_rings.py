@@ -85,7 +85,11 @@ class SlowRings:
         users = max(told)[1] if told else 0.0
         rule = dict(self.policy.ties)[tie.kind]
         evidence = sum(marks[tie].values()) - self.policy.unmarked * max(users - len(marks[tie]), 0)
-        enough = len(marks[tie]) >= max(rule.marked, rule.share * users)
+        parties = len(marks[tie])
+        sends = marks.get(Tie(TieKind.PAYER, tie.token), {}) if tie.kind is TieKind.ACCOUNT else {}
+        if self.policy.passing_on and sends:
+            parties, evidence = parties + 1, evidence + max(sends.values())
+        enough = parties >= max(rule.marked, rule.share * users)
         return enough and round(evidence, 6) >= rule.evidence
 
     def scope(self, graph: nx.Graph, account: str) -> set[str]:

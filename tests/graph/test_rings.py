@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fraud.ring import RingStep
 from graph.layout import DAY, HOUR
 from graph.ring_figures import FIGURES, ring_figures
-from graph.ring_policy import RingPolicy
+from graph.ring_policy import RingPolicy, judged_policy
 from graph.ring_record import ring_record
 from graph.rings import RingChange, RingWatch
 from graph.suspects import Suspect, Tie, TieKind
@@ -108,6 +108,44 @@ def test_figures_are_finite_and_the_same_whatever_the_order_of_what_is_known(log
             assert ring_figures(other, again.graph, again.policy) == figures
 
 
+def test_figures_tell_a_round_trip_with_fees_from_friends_who_pay_equal_sums() -> None:
+    def figures(amounts: Sequence[float]) -> dict[str, float]:
+        ways = (("a", "b"), ("b", "c"), ("c", "a"))
+        log = [
+            replace(suspect(i, payer, (Tie(TieKind.ACCOUNT, payee), 1.0)), amount=amount)
+            for i, ((payer, payee), amount) in enumerate(zip(ways, amounts, strict=True))
+        ]
+        seen, _ = watch(log, judged_policy(0.011))
+        ring = seen.ring_of("a")
+        assert ring is not None
+        return dict(zip(FIGURES, ring_figures(ring, seen.graph, seen.policy), strict=True))
+
+    trip, friends, less = (
+        figures((100.0, 95.0, 91.0)),
+        figures((20.0, 20.0, 20.0)),
+        figures((100.0, 60.0, 30.0)),
+    )
+    assert trip["passed_on"] == pytest.approx(2 / 3)
+    assert trip["same_amounts"] == less["passed_on"] == 0.0
+    assert friends["same_amounts"] == 1.0
+    assert trip["burst"] == 1.0
+    assert trip["of_one"] == pytest.approx(1 / 3)
+    assert trip["by_device_alone"] == 0.0
+
+
+def test_figures_tell_members_whom_a_device_alone_ties() -> None:
+    log = [suspect(i, account, device("d", 4)) for i, account in enumerate("aabc")]
+    seen, _ = watch([*log[:3], replace(log[3], time=log[3].time + 2 * DAY)])
+    ring = seen.ring_of("a")
+    assert ring is not None
+    figures = dict(zip(FIGURES, ring_figures(ring, seen.graph, seen.policy), strict=True))
+    assert figures["by_device_alone"] == 1.0
+    assert figures["by_merchant_alone"] == 0.0
+    assert figures["burst"] == 0.75
+    assert figures["of_one"] == 0.5
+    assert figures["likely"] == 1.0
+
+
 def test_marks_are_forgotten() -> None:
     shared = device("d", 3)
     far = [suspect(i, account, shared, at=START + i * 40 * DAY) for i, account in enumerate("abc")]
@@ -182,12 +220,28 @@ def test_a_member_that_is_tied_no_more_leaves_with_the_reason() -> None:
     assert ring.events[-1].members == ("c",)
 
 
+def test_a_round_trip_is_tied_by_what_each_passes_on() -> None:
+    """Nobody in it is paid by two; those who keep what they get tie nobody."""
+    cycle = [
+        suspect(i, payer, (Tie(TieKind.ACCOUNT, payee), 1.0))
+        for i, (payer, payee) in enumerate(("ab", "bc", "cd", "da"))
+    ]
+    seen, _ = watch(cycle, judged_policy(0.011))
+    assert set(seen.ring_of("a").accounts) == set("abcd")  # type: ignore[union-attr]
+    kept = [
+        suspect(i, payer, (Tie(TieKind.ACCOUNT, payee), 1.0))
+        for i, (payer, payee) in enumerate(("aw", "bx", "cy", "dz"))
+    ]
+    assert watch(kept, judged_policy(0.011))[0].ring_of("a") is None
+    assert watch(cycle)[0].ring_of("a") is None
+
+
 @pytest.mark.slow
 @settings(max_examples=150)
-@given(suspect_streams())
-def test_rings_join_leave_merge_and_split_as_by_recomputing_all(log: list[Suspect]) -> None:
+@given(suspect_streams(), st.booleans())
+def test_rings_join_leave_merge_and_split_as_by_recomputing_all(log: list[Suspect], passing_on: bool) -> None:
     """After every event: the same groups under the same identities, and the same pointers between them."""
-    policy = RingPolicy(least_score=2.0, transfers_score=2.0)
+    policy = RingPolicy(least_score=2.0, transfers_score=2.0, passing_on=passing_on)
     quick, slow = RingWatch(policy), SlowRings(policy)
     named: dict[str, int] = {}
     for one in log:
