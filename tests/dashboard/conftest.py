@@ -30,6 +30,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+LEAVINGS = 5
 SCREEN: ViewportSize = {"width": 1280, "height": 900}
 
 
@@ -97,13 +98,16 @@ def page_as(
 
 
 def _leave(page: Page) -> None:
-    """Go to an empty page, even where the page is on its way to another: to sign in, its session over."""
-    try:
-        page.goto("about:blank")
-    except Error as error:
-        if "interrupted by another navigation" not in error.message:
-            raise
-        page.goto("about:blank")
+    """Go to an empty page, even where the page is on its way to others: to sign in, its session over."""
+    for _ in range(LEAVINGS):
+        try:
+            page.goto("about:blank")
+        except Error as error:
+            if "interrupted by another navigation" not in error.message:
+                raise
+        else:
+            return
+    raise AssertionError(f"the page goes on to {page.url} whatever it is told")
 
 
 def _forget(page: Page, origin: str) -> None:
