@@ -11,17 +11,15 @@ __all__ = ["leave_within"]
 log = logging.getLogger(__name__)
 
 
-def leave_within(seconds: float) -> threading.Timer:
+def leave_within(seconds: float) -> None:
     """End the process with status 0 if it has not ended by itself by then; call when there is nothing left to lose.
 
     Where two workers stop at once, aiokafka's group coordinator may lose its broker while it joins anew, and its
-    ``close`` then waits for ever. The group notices by the session time-out that nobody is there. Cancel what is
-    returned where the process is to live on.
+    ``close`` then waits for ever. The group notices by the session time-out that nobody is there.
     """
     timer = threading.Timer(seconds, _leave, [seconds])
     timer.daemon = True
     timer.start()
-    return timer
 
 
 def _leave(seconds: float) -> None:
