@@ -69,7 +69,8 @@ __all__ = [
 
 FULL_SPEED = 2_048
 PATIENCE = 600.0
-TRAINING_ROWS = 60_000
+LEARNED_DAYS, LEARNED_ACCOUNTS = 40, 2_000
+"""The world that the model learns from, whatever the size of the one that is streamed."""
 SETTLE_SECONDS = 300.0
 MOST_FAULTS = 5
 
@@ -436,8 +437,8 @@ async def _stream(
             stream={"broker": broker, "prefix": "drill.", "group": "drill", "model": folder / "model"},
             graph=store or {},
         )
-        first = raw.iloc[: min(len(raw) // 2, TRAINING_ROWS)].reset_index(drop=True)
-        table = tokenise_table(first, Tokeniser.from_settings(settings))
+        learned = simulate(folder / "learned", days=LEARNED_DAYS, accounts=LEARNED_ACCOUNTS, seed=12)
+        table = tokenise_table(read_transactions(learned.transactions), Tokeniser.from_settings(settings))
         train(table, folder / "model", settings, device="cpu", seed=0, sage_config=SageConfig(epochs=1))
     ids, bad = set(raw["transaction_id"]), len(raw) // 100
     drill = Drill(settings, services)
