@@ -28,6 +28,7 @@ from models.artefact import Artefact, load_artefact
 from models.calibration import calibrate
 from models.reasons import explain_rows
 from models.thresholds import Thresholds
+from models.tree_shap import TreeShap
 from models.trees import TreeKernel, forest_margin
 
 __all__ = ["RECEIPT_ARRAYS", "Scorer", "Scores"]
@@ -77,6 +78,7 @@ class Scorer:
         self._own_thresholds = artefact.thresholds
         self.booster: xgboost.Booster = artefact.booster
         self._trees = TreeKernel.from_booster(artefact.booster)
+        self._shap = TreeShap.from_booster(artefact.booster)
         self._calibration = artefact.calibration
         self._sage = None if artefact.sage is None else SageKernel(artefact.sage)
         self._rings = artefact.rings
@@ -158,7 +160,7 @@ class Scorer:
     def explain(self, scores: Scores, rows: Sequence[int], most: int = 3) -> list[tuple[Reason, ...]]:
         """The ``most`` strongest reasons, strongest first, for each of the given rows: meant for alerts only."""
         index = np.asarray(rows, dtype=np.int64)
-        return explain_rows(self.booster, scores.inputs[index], most)
+        return explain_rows(self._shap, self.booster.feature_names or (), scores.inputs[index], most)
 
     def receipt(self, observation: Observation) -> dict[str, NDArray[Any]]:
         """Everything that the scores of an observation depend on, row by row, fit for ``fraud.receipt``; no copies."""

@@ -24,7 +24,7 @@ from fraud.compiled import kernel
 from fraud.errors import ArtefactError, InputError
 from models.booster import LARGEST, margin_of
 
-__all__ = ["TreeKernel", "forest_margin"]
+__all__ = ["TreeKernel", "depth_of", "forest_margin", "plain_trees"]
 
 LANES = 16
 FEWEST_ROWS = 6
@@ -67,8 +67,8 @@ class TreeKernel:
         or that the layout does not reproduce bit for bit.
         """
         learner = json.loads(booster.save_raw(raw_format="json"))["learner"]
-        trees = _plain_trees(learner)
-        depth = max(max(_depth(tree) for tree in trees), 1)
+        trees = plain_trees(learner)
+        depth = max(max(depth_of(tree) for tree in trees), 1)
         if depth > DEEPEST:
             raise ArtefactError(f"booster: trees of depth {depth}; the kernel takes at most {DEEPEST}")
         nodes = np.zeros((len(trees), 1 << depth), np.int64)
@@ -209,7 +209,11 @@ def _descend_trees(
     return total
 
 
-def _plain_trees(learner: dict[str, Any]) -> list[dict[str, Any]]:
+def plain_trees(learner: dict[str, Any]) -> list[dict[str, Any]]:
+    """The trees of a booster's ``learner``, as XGBoost writes them in JSON.
+
+    Raises ArtefactError where it is no plain numeric binary one.
+    """
     booster = learner["gradient_booster"]
     trees: list[dict[str, Any]] = booster.get("model", {}).get("trees", [])
     if booster["name"] != "gbtree" or learner["objective"]["name"] != "binary:logistic" or not trees:
@@ -222,7 +226,8 @@ def _plain_trees(learner: dict[str, Any]) -> list[dict[str, Any]]:
     return trees
 
 
-def _depth(tree: dict[str, Any]) -> int:
+def depth_of(tree: dict[str, Any]) -> int:
+    """Splits on the longest way from the root to a leaf."""
     depth, level = 0, [0]
     while True:
         level = [

@@ -13,6 +13,7 @@ from models.artefact import SAGE_NAMES, input_names
 from models.booster import margin_of
 from models.phrases import phrase, topic_of
 from models.reasons import explain_rows
+from models.tree_shap import TreeShap
 from tests.models.made import booster, rows
 
 
@@ -74,7 +75,7 @@ def test_reasons_are_the_topics_that_raise_the_score() -> None:
     model = booster()
     X, _ = rows(200, len(input_names(True)), 5)
     top = np.argsort(-margin_of(model, X))[:20]
-    explained = explain_rows(model, X[top], most=4)
+    explained = explain_rows(TreeShap.from_booster(model), model.feature_names, X[top], most=4)
     contributions = model.predict(
         xgboost.DMatrix(X[top], feature_names=model.feature_names), pred_contribs=True
     )
@@ -90,8 +91,11 @@ def test_reasons_are_the_topics_that_raise_the_score() -> None:
 def test_infinite_features_can_be_explained() -> None:
     model = booster()
     X = np.full((1, len(input_names(True))), np.inf, np.float32)
-    assert all(reason.text for reason in explain_rows(model, X)[0])
+    shap = TreeShap.from_booster(model)
+    assert all(reason.text for reason in explain_rows(shap, model.feature_names, X)[0])
 
 
 def test_no_rows() -> None:
-    assert explain_rows(booster(), np.empty((0, len(input_names(True))), np.float32)) == []
+    model = booster()
+    none = np.empty((0, len(input_names(True))), np.float32)
+    assert explain_rows(TreeShap.from_booster(model), model.feature_names, none) == []
