@@ -69,7 +69,7 @@ __all__ = [
 
 FULL_SPEED = 2_048
 PATIENCE = 600.0
-LEARNED_DAYS, LEARNED_ACCOUNTS = 40, 2_000
+LEARNED_DAYS, LEARNED_ACCOUNTS = 60, 3_000
 """The world that the model learns from, whatever the size of the one that is streamed."""
 SETTLE_SECONDS = 300.0
 MOST_FAULTS = 5

@@ -50,6 +50,9 @@ numbers that were never given."""
 MARKS_AN_ENTRY = 4_096
 WRITTEN_AT_ONCE = 8
 """Rings, or alert states, of a commit: decisions wait for it, and a few milliseconds are enough."""
+TAKEN_AT_ONCE = 256
+"""Suspicions, after which the memory may be saved: a desk that has much to catch up with would else begin it all again
+when it is cut off."""
 PORTION = 500
 """Alert states that are handed over at once."""
 
@@ -87,12 +90,17 @@ class DeskFollower:
 
     async def take(self, messages: Sequence[ScoredMessage]) -> None:
         """Take in messages; when it returns, what they brought up is in the record and handed over."""
+        for message in messages:
+            self._order.add(message)
+        await self._take()
+        while self._order.is_behind:
+            await self._take()
+
+    async def _take(self) -> None:
         async with self._turn:
             await self._send_marks()
-            for message in messages:
-                self._order.add(message)
             acts = await patiently(partial(acts_after, self._record.engine, self._desk.acts_taken))
-            suspicions = [one.suspicion for one in self._order.release()]
+            suspicions = [one.suspicion for one in self._order.release(TAKEN_AT_ONCE)]
             # Grouping may take milliseconds a suspicion: the event loop has decisions to bring out meanwhile.
             raised = await asyncio.to_thread(self._raise, acts, suspicions)
             await self._write(raised, save=self._is_due())

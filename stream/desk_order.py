@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from heapq import heappop, heappush
+
 from stream.scored import PlacedSuspicion, ScoredMessage
 from stream.suspicion import Suspicion
 
@@ -20,17 +22,41 @@ class LedgerOrder:
         """Ledger offset below which everything has been given out."""
         self._told = dict.fromkeys(range(partitions), position)
         self._held: dict[tuple[int, int], Suspicion] = {}
+        self._next: list[tuple[int, int]] = []
+        """Heap of the places that are held."""
 
     def add(self, message: ScoredMessage) -> None:
         """Take in a message; what it repeats is dropped."""
         for ledger, offset, suspicion in message.suspicions:
+            place = ledger, offset
             if ledger >= self.position:
-                self._held[ledger, offset] = suspicion
+                if place not in self._held:
+                    heappush(self._next, place)
+                self._held[place] = suspicion
         for partition in message.partitions:
             self._told[partition] = max(self._told.get(partition, self.position), message.upto)
 
-    def release(self) -> list[PlacedSuspicion]:
-        """Suspicions whose turn has come, in ledger order; moves ``position``."""
-        self.position = max(self.position, min(self._told.values()))
-        due = sorted(place for place in self._held if place[0] < self.position)
-        return [PlacedSuspicion(*place, self._held.pop(place)) for place in due]
+    def release(self, most: int) -> list[PlacedSuspicion]:
+        """Suspicions whose turn has come, in ledger order; moves ``position``.
+
+        They are ``most`` and what is left of an entry; ``is_behind`` says whether there are more. A worker that was
+        away for a while holds back what the others told, and all of that comes at once.
+        """
+        upto = self._upto()
+        given: list[PlacedSuspicion] = []
+        while self._next and self._next[0][0] < upto:
+            if len(given) >= most and self._next[0][0] > given[-1].ledger:
+                upto = self._next[0][0]
+                break
+            place = heappop(self._next)
+            given.append(PlacedSuspicion(*place, self._held.pop(place)))
+        self.position = upto
+        return given
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether more has been told than was given out."""
+        return self._upto() > self.position
+
+    def _upto(self) -> int:
+        return max(self.position, min(self._told.values()))
