@@ -153,7 +153,9 @@ class DeskFollower:
 
     async def _hand_over(self) -> None:
         """Alert states that no one has taken yet: to their topic, then to the outbox."""
-        while waiting := await self._waiting():
+        is_rest = False
+        while not is_rest and (waiting := await self._waiting()):
+            is_rest = len(waiting) < PORTION
             sent = [
                 await self._producer.send(self._topics.alerts, alert_message(one), key=one.alert_id.encode())
                 for one in waiting

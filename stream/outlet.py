@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaProducer
 from fraud.dead_letter import DeadLetter
 from fraud.metrics import WorkerMetrics
 from models.thresholds import OUTCOMES
-from stream.broker import Sent, Topics, send_batches
+from stream.broker import Sent, Topics, send_together
 from stream.engine import Taken
 from stream.ledger import Source, source_name
 from stream.messages import dead_letter_key, dead_letter_message, decision_message
@@ -179,5 +179,5 @@ class Outlet:
         for partition, transaction_id, decision in answers:
             batches.setdefault(partition, []).append((transaction_id, decision))
         for partition, messages in batches.items():
-            futures += await send_batches(self._producer, self._topics.decisions, partition, messages)
+            futures += await send_together(self._producer, self._topics.decisions, partition, messages)
         return futures

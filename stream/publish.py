@@ -29,7 +29,7 @@ from fraud.settings import Settings
 from fraud.transaction import Transaction
 from graph.events import LABEL
 from stream.alerting import moment
-from stream.broker import Sent, Topics, ensure_topics, new_producer, send_batches
+from stream.broker import Sent, Topics, ensure_topics, new_producer, send_together
 
 __all__ = ["Message", "Publisher", "command", "messages_of", "publish"]
 
@@ -129,8 +129,8 @@ class Publisher:
             batches.setdefault((topic, await self._partition(topic, one.key)), []).append(one)
         futures: Sent = []
         for (topic, partition), part in batches.items():
-            pairs = ((one.key, one.value) for one in part)
-            futures += await send_batches(self._producer, topic, partition, pairs)
+            pairs = [(one.key, one.value) for one in part]
+            futures += await send_together(self._producer, topic, partition, pairs)
         return futures
 
     async def _partition(self, topic: str, key: bytes) -> int:
