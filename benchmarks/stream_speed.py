@@ -374,7 +374,7 @@ def section(found: dict[str, Any]) -> str:
         f"{PARTITIONS} partitions; broker, workers, publisher and reader share the machine's cores, on which "
         f"{found['load']:.1f} processes wanted to run. Rates from the first decisions to the last, the middle one of "
         f"{RUNS} runs with one worker; what workers spend includes their record processes and is counted while they "
-        f"stream. Latencies from the moment that a payment is due, those of the run of {RUNS} whose p99 is in the middle.",
+        f"stream. Latencies from the moment that a payment is due, of the run of {RUNS} whose p99 is in the middle.",
         "",
         "| from a full topic | records/s | times the plain agent | workers, processor µs a record "
         "| broker, processor µs a record |",
