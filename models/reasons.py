@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -17,12 +16,12 @@ __all__ = ["explain_rows"]
 
 
 def explain_rows(
-    shap: TreeShap, names: Sequence[str], inputs: NDArray[np.float32], most: int = 3
+    shap: TreeShap, names: tuple[str, ...], inputs: NDArray[np.float32], most: int = 3
 ) -> list[tuple[Reason, ...]]:
     """At most ``most`` reasons, strongest first, for each row [n, F] of inputs called ``names``: topics that raise the
     score, by their SHAP values. Costs some hundred times what a score does, so it is meant for alerts.
     """
-    columns = _columns_of(tuple(names))
+    columns = _columns_of(names)
     contributions = shap.contributions(inputs)
     return [columns.reasons(row, values, most) for row, values in zip(contributions, inputs, strict=True)]
 

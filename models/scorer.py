@@ -77,6 +77,8 @@ class Scorer:
         self.thresholds: Thresholds = artefact.thresholds
         self._own_thresholds = artefact.thresholds
         self.booster: xgboost.Booster = artefact.booster
+        # Asking the booster takes as long as explaining a row.
+        self._input_names = tuple(artefact.booster.feature_names or ())
         self._trees = TreeKernel.from_booster(artefact.booster)
         self._shap = TreeShap.from_booster(artefact.booster)
         self._calibration = artefact.calibration
@@ -160,7 +162,7 @@ class Scorer:
     def explain(self, scores: Scores, rows: Sequence[int], most: int = 3) -> list[tuple[Reason, ...]]:
         """The ``most`` strongest reasons, strongest first, for each of the given rows: meant for alerts only."""
         index = np.asarray(rows, dtype=np.int64)
-        return explain_rows(self._shap, self.booster.feature_names or (), scores.inputs[index], most)
+        return explain_rows(self._shap, self._input_names, scores.inputs[index], most)
 
     def receipt(self, observation: Observation) -> dict[str, NDArray[Any]]:
         """Everything that the scores of an observation depend on, row by row, fit for ``fraud.receipt``; no copies."""

@@ -75,7 +75,7 @@ def test_reasons_are_the_topics_that_raise_the_score() -> None:
     model = booster()
     X, _ = rows(200, len(input_names(True)), 5)
     top = np.argsort(-margin_of(model, X))[:20]
-    explained = explain_rows(TreeShap.from_booster(model), model.feature_names, X[top], most=4)
+    explained = explain_rows(TreeShap.from_booster(model), tuple(model.feature_names), X[top], most=4)
     contributions = model.predict(
         xgboost.DMatrix(X[top], feature_names=model.feature_names), pred_contribs=True
     )
@@ -92,10 +92,10 @@ def test_infinite_features_can_be_explained() -> None:
     model = booster()
     X = np.full((1, len(input_names(True))), np.inf, np.float32)
     shap = TreeShap.from_booster(model)
-    assert all(reason.text for reason in explain_rows(shap, model.feature_names, X)[0])
+    assert all(reason.text for reason in explain_rows(shap, tuple(model.feature_names), X)[0])
 
 
 def test_no_rows() -> None:
     model = booster()
     none = np.empty((0, len(input_names(True))), np.float32)
-    assert explain_rows(TreeShap.from_booster(model), model.feature_names, none) == []
+    assert explain_rows(TreeShap.from_booster(model), tuple(model.feature_names), none) == []
