@@ -14,7 +14,7 @@ from fraud import record_tables as table
 from fraud.alert import Alert, AlertState
 from fraud.case_history import hold_cases
 from fraud.case_intake import join_cases
-from fraud.database import insert_new, portions, upsert, upsert_in
+from fraud.database import insert_new, portions, upsert_in
 from fraud.ring import Ring
 
 __all__ = ["changed_rings", "save_alerts", "save_ring_events", "save_rings"]
@@ -35,10 +35,7 @@ def save_rings(connection: Connection, batch_id: int, rings: list[Ring]) -> None
     """Put new states of rings, brought by a batch, in place of those on record."""
     if not rings:
         return
-    statement = upsert(connection, table.rings)
-    values = {c.name: statement.excluded[c.name] for c in table.rings.c if not c.primary_key}
-    newest = statement.on_conflict_do_update(index_elements=["ring_id"], set_=values)
-    connection.execute(newest, [_ring_row(ring, batch_id) for ring in rings])
+    connection.execute(_newest_ring(connection.dialect.name), [_ring_row(ring, batch_id) for ring in rings])
     for some in portions(ring.ring_id for ring in rings):
         connection.execute(delete(table.ring_members).where(table.ring_members.c.ring_id.in_(some)))
     members = [
@@ -47,6 +44,13 @@ def save_rings(connection: Connection, batch_id: int, rings: list[Ring]) -> None
         for member in ring.members
     ]
     insert_new(connection, table.ring_members, members)
+
+
+@cache
+def _newest_ring(dialect: str) -> Insert:
+    statement = upsert_in(dialect, table.rings)
+    values = {c.name: statement.excluded[c.name] for c in table.rings.c if not c.primary_key}
+    return statement.on_conflict_do_update(index_elements=["ring_id"], set_=values)
 
 
 def save_ring_events(connection: Connection, rings: Iterable[Ring]) -> None:

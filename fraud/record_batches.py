@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -142,35 +142,31 @@ class BatchWriter:
         }
         batch_id: int = connection.execute(NEW_BATCH, batch).scalar_one()
         connection.execute(_newest_batch(connection.dialect.name), {"stream": stream, "batch_id": batch_id})
-        with self._receipt_row(decided.receipts) as receipt_row:
-            if size:
-                first = batch_id << ROW_BITS
-                times = [one.event_time for one in decided.transactions]
-                era = era_of(connection, stream, batch_id, Extent(size, min(times), max(times)))
-                bulk_insert(connection, table.transactions, _transaction_rows(first, decided.transactions))
-                bulk_insert(connection, table.decisions, _decision_rows(first, decided.decisions))
-                _insert_mentions(connection, era, first, _mention_keys(decided.transactions, hashes))
-            if size and receipt_row is not None:
-                connection.execute(NEW_RECEIPTS, {"batch_id": batch_id, **receipt_row()})
+        if not size:
+            return batch_id
+        encoding = None if decided.receipts is None else self._encode(decided.receipts)
+        try:
+            first = batch_id << ROW_BITS
+            times = [one.event_time for one in decided.transactions]
+            era = era_of(connection, stream, batch_id, Extent(size, min(times), max(times)))
+            bulk_insert(connection, table.transactions, _transaction_rows(first, decided.transactions))
+            bulk_insert(connection, table.decisions, _decision_rows(first, decided.decisions))
+            _insert_mentions(connection, era, first, _mention_keys(decided.transactions, hashes))
+            if encoding is not None and decided.receipts is not None:
+                row = {"model_version": decided.receipts.model_version, "body": encoding.result()}
+                connection.execute(NEW_RECEIPTS, {"batch_id": batch_id, **row})
+        finally:
+            # The arrays may be another process's to write to once this has returned.
+            wait([encoding] if encoding is not None else [])
         return batch_id
 
-    @contextmanager
-    def _receipt_row(self, receipts: ReceiptBatch | None) -> Iterator[Callable[[], dict[str, Any]] | None]:
-        """Encode receipts beside the block, where that is worth the way to a thread; gives what waits for the row.
-
-        The block's end waits too: the arrays may be another process's to write to after that.
-        """
-        if receipts is None:
-            yield None
-            return
-        if len(receipts) < WORTH_A_THREAD:
-            yield lambda: {"model_version": receipts.model_version, "body": receipts.to_bytes()}
-            return
-        encoding = self._encoder.submit(receipts.to_bytes)
-        try:
-            yield lambda: {"model_version": receipts.model_version, "body": encoding.result()}
-        finally:
-            wait([encoding])
+    def _encode(self, receipts: ReceiptBatch) -> Future[bytes]:
+        """Receipts as they are kept; encoded beside what follows where that is worth the way to a thread."""
+        if len(receipts) >= WORTH_A_THREAD:
+            return self._encoder.submit(receipts.to_bytes)
+        encoded: Future[bytes] = Future()
+        encoded.set_result(receipts.to_bytes())
+        return encoded
 
 
 @cache

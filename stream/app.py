@@ -8,7 +8,6 @@ is what it is.
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import AsyncIterable, Iterable
 from functools import partial
 from typing import Any, NoReturn
@@ -23,7 +22,7 @@ from fraud.settings import Settings, StreamSettings
 from stream.broker import Topics, security
 from stream.desk_seat import Placed
 from stream.fetching import WholeFetchTransport
-from stream.goodbye import leave_within
+from stream.goodbye import leave, leave_within
 from stream.runtime import Runtime
 
 __all__ = ["StreamApp", "create_app"]
@@ -80,8 +79,7 @@ def _end(error: Exception) -> NoReturn:
     else:
         log.error("the worker stops for a fault of ours", exc_info=error)
         status = FAILED
-    logging.shutdown()
-    os._exit(status)
+    leave(status)
 
 
 def create_app(settings: Settings) -> StreamApp:
