@@ -350,7 +350,9 @@ def main() -> None:
                 found["agent"] = asyncio.run(plain_agent_rate(prepared))
             for workers in (1, 2):
                 with stage(f"{workers} worker(s), full topic"):
-                    runs = [asyncio.run(our_rate(prepared, workers)) for _ in range(RUNS if workers == 1 else 1)]
+                    runs = [
+                        asyncio.run(our_rate(prepared, workers)) for _ in range(RUNS if workers == 1 else 1)
+                    ]
                     found[f"workers_{workers}"] = middle(runs, "rate")
             for rate in RATES:
                 with stage(f"Latency at {rate:,}/s"):

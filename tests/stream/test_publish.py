@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections import defaultdict
@@ -16,8 +17,9 @@ from fraud.door import admit
 from fraud.services.kafka import KafkaService
 from fraud.tokens import Tokeniser
 from fraud.transaction import Transaction
+from stream.broker import WORTH_A_BATCH
 from stream.messages import read_label
-from stream.publish import Message, messages_of, publish
+from stream.publish import Message, messages_of, publish, publisher
 from tests.stream.workers import read_all, run, settings_for
 from tests.stream.world import KEY, SINCE, World
 
@@ -96,3 +98,26 @@ def test_an_account_keeps_its_order_and_the_rate_is_kept(
     assert {len(one) for one in partitions.values()} == {1}
     expected = few.groupby("account_id")["transaction_id"].agg(list).to_dict()
     assert told == expected
+
+
+@pytest.mark.parametrize("burst", [2, 40])
+def test_small_bursts_join_each_other_and_wait_for_none(
+    world: World, kafka: KafkaService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, burst: int
+) -> None:
+    """A burst that waited until the one before it is sent would hold up all that come after it."""
+    monkeypatch.setattr("stream.publish.LINGER_MS", 3_000)
+    settings = settings_for(tmp_path, world.model, kafka.address, f"bursts-{burst}", KEY)
+    one = all_of(world, labels=False)[0]
+    messages = [Message(False, one.key, one.value) for _ in range(3 * burst)]
+
+    async def send() -> list[bool]:
+        async with publisher(settings) as out:
+            first = await out.send(messages[:burst])
+            for start in (burst, 2 * burst):
+                rest = await out.send(messages[start : start + burst])
+            waited = [sent.done() for sent in first]
+            await asyncio.gather(*first, *rest)
+            return waited
+
+    assert any(run(send())) == (burst > WORTH_A_BATCH)
+    assert len(run(read_all(settings, "transactions"))) == 3 * burst
