@@ -45,7 +45,7 @@ from models.history import History, replay_history
 from models.periods import Periods, cut_periods
 from models.ring_history import marks_of, prior_judge
 from models.ring_rows import ring_probability
-from models.ring_training import Confirmed, learn_rings, past_of, ring_chances, suspicions_of
+from models.ring_training import Confirmed, learn_rings, past_of, ring_chances, suspicions_of, told_from
 
 DAYS, ACCOUNTS = 60, 3_000
 TEST_DAYS = 15
@@ -171,7 +171,8 @@ def _marks(frame: pd.DataFrame, trial: Trial) -> list[RingMark]:
     watch = RingWatch(judge=prior_judge(rules.told_from, rules.base_rate, trial.seed))
     after = ring_probability(model.rows.booster, history.features[cut:])
     everything = np.concatenate([chance, after])
-    told = np.flatnonzero(everything >= rules.told_from)
+    least = np.where(np.arange(len(everything)) < cut, told_from(ringed, chance), rules.told_from)
+    told = np.flatnonzero(everything >= least)
 
     def suspicions() -> Iterator[tuple[Suspect, tuple[Finding, ...]]]:
         yield from suspicions_of(frame, history, told[told < cut], everything)

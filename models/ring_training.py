@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import xgboost
 from numpy.typing import NDArray
 
 from graph.events import TRANSACTION, FrameEvents
@@ -32,8 +33,8 @@ from models.ring_rules import RingRules
 from models.thresholds import share_cut
 
 __all__ = [
-    "REPORT_FROM", "Confirmed", "Past", "formed", "learn_rings", "past_of", "ring_chances", "suspicions_of",
-    "told_from",
+    "REPORT_FROM", "Confirmed", "Past", "formed", "learn_rings", "past_of", "ring_chances",
+    "serving_told_from", "suspicions_of", "told_from",
 ]  # fmt: skip
 
 PARTS = 3
@@ -41,6 +42,8 @@ LEAST_RING_FRAUDS = 300
 """Confirmed frauds of rings from which rows and groups can be learned; the rules do better than what fewer teach."""
 TOLD_SHARE = 0.02
 """Of payments that the ring desk is told of."""
+LEAST_UNSEEN = 2_000
+"""Payments without a known outcome from which a share of them can be read off."""
 REPORT_FROM = 0.5
 """Probability from which a ring is reported; tuned on simulated worlds (docs/rings.md)."""
 OWN_WEIGHT = 2.0
@@ -91,11 +94,11 @@ def learn_rings(
     """
     if past is None or chance is None:
         return None
-    least = told_from(past, chance)
     own = formed(past, chance)
     figures, is_ring, weight = join([prior_groups(), own._replace(weight=OWN_WEIGHT * own.weight)])
-    rules = RingRules(look_from, least, REPORT_FROM, past.base_rate)
     rows = fit_ring_rows(past.history.features[past.rows], past.is_ring[past.rows], FEATURE_NAMES, seed)
+    least = serving_told_from(past, rows) or told_from(past, chance)
+    rules = RingRules(look_from, least, REPORT_FROM, past.base_rate)
     judge = GroupJudge(fit_groups(figures, is_ring, weight, seed), rules)
     return RingModel(RingRows(rows), judge, rules)
 
@@ -141,8 +144,21 @@ def formed(past: Past, chance: NDArray[np.float64]) -> Groups:
 
 
 def told_from(past: Past, chance: NDArray[np.float64]) -> float:
-    """Chance from which the ring desk is told of a payment."""
+    """Chance, by boosters that learned without the payment's part, from which the ring desk is told of it."""
     return share_cut(chance[np.concatenate(past.parts[1:])], TOLD_SHARE)
+
+
+def serving_told_from(past: Past, rows: xgboost.Booster) -> float | None:
+    """The same for ``rows``, which learned from all of a past and gives other chances than those it was cut up for.
+
+    It is read off the payments of the last part whose outcome is not known yet: late ones, which it has not seen. None
+    where they are too few.
+    """
+    latest = past.parts[-1]
+    unseen = latest[past.known.label[latest] < 0]
+    if len(unseen) < LEAST_UNSEEN:
+        return None
+    return share_cut(ring_probability(rows, past.history.features[unseen]), TOLD_SHARE)
 
 
 def suspicions_of(

@@ -24,7 +24,7 @@ from models.artefact import load_artefact
 from models.history import History, replay_history
 from models.ring_history import marks_of, marks_of_past
 from models.ring_model import RingModel
-from models.ring_training import Confirmed, learn_rings, past_of, ring_chances
+from models.ring_training import TOLD_SHARE, Confirmed, learn_rings, past_of, ring_chances, told_from
 from models.scorer import Scorer
 from stream.desk import RingDesk
 from stream.embedded import Embedded
@@ -99,6 +99,28 @@ def test_too_few_confirmed_frauds_teach_nothing(
     monkeypatch.setattr(ring_training, "LEAST_RING_FRAUDS", 300)
     assert learned(past, past.frame) is None
     assert world.scorer().ring_judge is None
+
+
+def test_the_booster_that_serves_tells_by_a_cut_of_its_own(
+    past: Past, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read off payments that it has not learned from; where they are too few, that of the others stands in."""
+    known = Confirmed.of(past.frame, known_at(past.frame, SINCE))
+    ringed = past_of(past.frame, past.history, known, len(past.frame) // 10)
+    chance, model = ring_chances(ringed, 0), learned(past, past.frame)
+    assert ringed is not None
+    assert chance is not None
+    assert model is not None
+    latest = ringed.parts[-1]
+    unseen = latest[known.label[latest] < 0]
+    assert ring_training.LEAST_UNSEEN < len(unseen) < len(latest)
+    told = model.rows.score(past.history.features[unseen]) >= model.rules.told_from
+    assert 0.9 * TOLD_SHARE < told.mean() <= TOLD_SHARE
+    assert model.rules.told_from != told_from(ringed, chance)
+    monkeypatch.setattr(ring_training, "LEAST_UNSEEN", len(unseen) + 1)
+    fewer = learned(past, past.frame)
+    assert fewer is not None
+    assert fewer.rules.told_from == told_from(ringed, chance)
 
 
 @pytest.mark.slow
