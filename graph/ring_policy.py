@@ -99,10 +99,12 @@ class RingPolicy:
 
 
 def judged_policy(base_rate: float) -> RingPolicy:
-    """Rules for a desk with a learned judge: looser ties to merchants, and groups sorted by the judge."""
+    """Rules for a desk with a learned judge: looser ties, groups sorted by the judge, and reports that follow them."""
     ties = {
         **TIE_RULES,
         TieKind.MERCHANT: TieRule(3.0, 3, 0.12, 0.5),
         TieKind.ACCOUNT: TieRule(3.0, 2, 0.5, 1.0, 4.0),
     }
-    return RingPolicy(base_rate=base_rate, unmarked=0.3, passing_on=True, ties=tuple(ties.items()))
+    return RingPolicy(
+        base_rate=base_rate, unmarked=0.3, passing_on=True, growth=0.1, ties=tuple(ties.items())
+    )
