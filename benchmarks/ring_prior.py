@@ -29,7 +29,7 @@ from models.ring_prior import Groups, join, prior_groups, save_prior
 from models.ring_training import Confirmed, formed, past_of, ring_chances
 
 WORLDS = (*TUNED, *range(101, 119))
-"""Seeds: the worlds that the desk is tuned on, and others; none that ``benchmarks.ring_quality`` has judged or will."""
+"""Seeds: the worlds that the desk is tuned on, and others; none that ``benchmarks.ring_quality`` judges."""
 
 
 def main(seeds: Iterable[int], keep: Path | None) -> None:
