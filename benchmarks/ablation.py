@@ -253,14 +253,15 @@ def _inputs(
 def _figures(world: Judged, score: NDArray[np.float32]) -> Figures:
     even = np.ones(len(score))
     return (
-        _all_fraud(world, score, even),
+        all_fraud(world, score, even),
         float(roc_auc_score(world.truth, score)),
         _laundering(world, score, even),
-        _of_rings(world, score, even),
+        of_rings(world, score, even),
     )
 
 
-def _all_fraud(world: Judged, score: NDArray[np.float32], weight: NDArray[np.float64]) -> float:
+def all_fraud(world: Judged, score: NDArray[np.float32], weight: NDArray[np.float64]) -> float:
+    """Average precision of all fraud."""
     return float(average_precision_score(world.truth, score, sample_weight=weight))
 
 
@@ -268,7 +269,8 @@ def _laundering(world: Judged, score: NDArray[np.float32], weight: NDArray[np.fl
     return _among(world, world.laundering, score, weight)
 
 
-def _of_rings(world: Judged, score: NDArray[np.float32], weight: NDArray[np.float64]) -> float:
+def of_rings(world: Judged, score: NDArray[np.float32], weight: NDArray[np.float64]) -> float:
+    """Average precision of rings' fraud among it and the payments that are no fraud."""
     return _among(world, world.of_ring, score, weight)
 
 
@@ -280,14 +282,14 @@ def _among(
     return float(average_precision_score(kind[judged], score[judged], sample_weight=weight[judged]))
 
 
-def _gain(worlds: list[Judged], less: str, more: str, measure: Measure) -> Estimate:
+def gain(worlds: list[Judged], less: str, more: str, measure: Measure) -> Estimate:
     """What one row of the table has over another, mean over worlds, accounts drawn anew."""
     block = np.concatenate(
         [[f"{place} {one}" for one in world.account] for place, world in enumerate(worlds)]
     )
     ends = np.cumsum([len(world.truth) for world in worlds])[:-1]
 
-    def gain(weight: NDArray[np.float64] | None) -> float:
+    def mean_gain(weight: NDArray[np.float64] | None) -> float:
         weights = np.split(np.ones(len(block)) if weight is None else weight, ends)
         return float(
             np.mean(
@@ -298,7 +300,7 @@ def _gain(worlds: list[Judged], less: str, more: str, measure: Measure) -> Estim
             )
         )
 
-    return Bootstrap(block, ROUNDS, seed=0).estimate(gain)
+    return Bootstrap(block, ROUNDS, seed=0).estimate(mean_gain)
 
 
 def _render(worlds: list[Judged], *, networks: bool) -> str:
@@ -324,7 +326,7 @@ def _render(worlds: list[Judged], *, networks: bool) -> str:
     lines += [
         "",
         f"95 % intervals below are of accounts drawn anew {ROUNDS} times. Motifs over the online graph alone: "
-        f"{_said(_gain(worlds, WITHOUT, WITH, _laundering))} average precision of laundering.",
+        f"{said(gain(worlds, WITHOUT, WITH, _laundering))} average precision of laundering.",
         "",
         f"The ring score over everything else but GraphSAGE: {_added(worlds, WITH, RINGED)}. "
         + (f"Over everything else: {_added(worlds, NO_RINGS, ALL)}. " if networks else "")
@@ -334,12 +336,13 @@ def _render(worlds: list[Judged], *, networks: bool) -> str:
 
 
 def _added(worlds: list[Judged], less: str, more: str) -> str:
-    everything, rings = (_said(_gain(worlds, less, more, one)) for one in (_all_fraud, _of_rings))
+    everything, rings = (said(gain(worlds, less, more, one)) for one in (all_fraud, of_rings))
     return f"{everything} average precision, {rings} of rings' fraud"
 
 
-def _said(gain: Estimate) -> str:
-    return f"{gain.value:+.3f} ({gain.low:+.3f} to {gain.high:+.3f})"
+def said(estimate: Estimate) -> str:
+    """The estimate with its interval."""
+    return f"{estimate.value:+.3f} ({estimate.low:+.3f} to {estimate.high:+.3f})"
 
 
 if __name__ == "__main__":
