@@ -145,8 +145,7 @@ class _Walk:
         weight, splits = tree["sum_hessian"], tree["split_indices"]
         self.order: list[int] = []
         parent, is_right, earlier = [], [], []
-        self.share: list[float] = []
-        """Of the weight at the parent that went this node's way."""
+        share: list[float] = []
         waiting: list[tuple[int, int, bool, dict[int, int]]] = [(0, 0, False, {})]
         while waiting:
             node, above, goes_right, seen = waiting.pop()
@@ -156,18 +155,21 @@ class _Walk:
             is_right.append(goes_right)
             if place:
                 by = splits[self.order[above]]
-                earlier.append(seen.get(by, 0))
-                share = weight[node] / weight[self.order[above]] if weight[self.order[above]] > 0 else 0.0
-                self.share.append(max(share, LEAST_SHARE))
+                before, whole = seen.get(by, 0), weight[self.order[above]]
+                earlier.append(before)
+                own = max(weight[node] / whole if whole > 0 else 0.0, LEAST_SHARE)
+                share.append(own * share[before])
                 seen = {**seen, by: place}
             else:
                 earlier.append(0)
-                self.share.append(1.0)
+                share.append(1.0)
             if left[node] >= 0:
                 waiting += [(right[node], place, True, seen), (left[node], place, False, seen)]
         order = np.array(self.order)
         is_leaf = np.array(left)[order] < 0
         condition = np.array(tree["split_conditions"], np.float32)[order]
+        self.share = np.array(share)
+        """z of the edge to the node, with the earlier ones of its feature."""
         self.parent = np.array(parent, np.int32)
         self.earlier = np.array(earlier, np.int32)
         self.is_right = np.array(is_right, np.bool_)
@@ -180,25 +182,22 @@ class _Walk:
         self, points: NDArray[np.float64], weights: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """``factor`` and ``part`` of the tree, [B, nodes, 3, POINTS], at ``points`` [B, POINTS] of the integral."""
-        shape = (len(points), len(self.order), 3, POINTS)
-        factor, part = np.ones(shape), np.zeros(shape)
-        share = [1.0] * len(self.order)
-        for place in range(1, len(self.order)):
-            before = self.earlier[place]
-            share[place] = share[before] * self.share[place] if before else self.share[place]
-            for how in (OTHERS_FAIL, FAILS, HOLDS):
-                held = float(how != OTHERS_FAIL) if before else 1.0
-                was = share[before] if before else 1.0
-                now_term, now_slope = _term(share[place], float(how == HOLDS), points)
-                was_term, was_slope = _term(was, held, points)
-                factor[:, place, how] = now_term / was_term
-                part[:, place, how] = weights * (now_slope / now_term - was_slope / was_term)
-        return factor, part
+        first = (self.earlier == 0)[:, None]
+        holds = np.array([how == HOLDS for how in (OTHERS_FAIL, FAILS, HOLDS)], np.float64)
+        held = np.where(first, 1.0, [how != OTHERS_FAIL for how in (OTHERS_FAIL, FAILS, HOLDS)])
+        was = np.where(first, 1.0, self.share[self.earlier][:, None])
+        now_term, now_slope = _term(self.share[:, None], holds, points)
+        was_term, was_slope = _term(was, held, points)
+        part = weights[:, None, None, :] * (now_slope / now_term - was_slope / was_term)
+        return now_term / was_term, part
 
 
-def _term(share: float, holds: float, points: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-    """z(1 - t) + ot at the points, and o - z."""
-    return share * (1.0 - points) + holds * points, holds - share
+def _term(
+    share: NDArray[np.float64], holds: NDArray[np.float64], points: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """z(1 - t) + ot of nodes by how they hold, [B, nodes, 3, POINTS], and o - z, [nodes, 3, 1]."""
+    at, share, holds = points[:, None, None, :], share[..., None], holds[..., None]
+    return share * (1.0 - at) + holds * at, holds - share
 
 
 def _points(blocks: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
