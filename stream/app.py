@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 TAKEN = 1_000
 """Labels or messages to the desk that an agent takes at once."""
 
-IDLE_SAVE_SECONDS = 2.0
+TEND_SECONDS = 2.0
 
 GOODBYE_SECONDS = 10.0
 """Within which Faust and its Kafka client are to end once all of ours has."""
@@ -145,8 +145,8 @@ def _add_agents(app: StreamApp, topics: Topics) -> None:
     labels = app.topic(topics.labels, value_serializer="raw", key_serializer="raw")
     scored = app.topic(topics.scored, value_serializer="raw", key_serializer="raw")
 
-    every: Any = app.timer(IDLE_SAVE_SECONDS)
-    every(app.runtime.desk.save)
+    every: Any = app.timer(TEND_SECONDS)
+    every(app.runtime.desk.tend)
 
     @app.agent(labels, concurrency=1, supervisor_strategy=CrashingSupervisor, name="labels")
     async def take_labels(stream: Any) -> AsyncIterable[None]:

@@ -44,6 +44,8 @@ SAVE_SECONDS = 5.0
 """Longest time between savings of the memory while suspicions come in."""
 MARK_SECONDS = 2.0
 """The same while ring marks wait for one."""
+WORK_BESIDE_SAVING = 10.0
+"""Times as long as a saving takes the desk works before the next one."""
 SERIAL_BITS = 20
 """Serial numbers of marks begin with the ledger offset that the desk has come to: a desk that lost its memory finds
 numbers that were never given."""
@@ -83,6 +85,8 @@ class DeskFollower:
         """Ledger offset that the saved memory has come to."""
         self._order = LedgerOrder(partitions, self.saved)
         self._saved_at = time.monotonic()
+        self._saving_took = 0.0
+        """Seconds; a memory of many rings takes some."""
         self._handed_over: dict[str, None] = {}
         """Alert states that went out and are yet to be marked as sent: decisions wait for each commit."""
         self._turn = asyncio.Lock()
@@ -103,7 +107,9 @@ class DeskFollower:
             suspicions = [one.suspicion for one in self._order.release(TAKEN_AT_ONCE)]
             # Grouping may take milliseconds a suspicion: the event loop has decisions to bring out meanwhile.
             raised = await asyncio.to_thread(self._raise, acts, suspicions)
-            await self._write(raised, save=self._is_due())
+            await self._write(
+                raised, save=self._is_due(MARK_SECONDS if self._desk.marks.wait else SAVE_SECONDS)
+            )
             if raised.alerts:
                 await self._hand_over()
         self._metrics.rings.inc(len(raised.rings))
@@ -121,9 +127,16 @@ class DeskFollower:
             await self._write(Raised(), save=True)
             await self._mark_sent()
 
-    def _is_due(self) -> bool:
-        seconds = MARK_SECONDS if self._desk.marks.wait else SAVE_SECONDS
-        return time.monotonic() - self._saved_at > seconds
+    async def tend(self) -> None:
+        """What is to be done now and then, when nothing comes in too: mark what went out, save if that is due."""
+        async with self._turn:
+            await self._send_marks()
+            await self._write(Raised(), save=self._is_due(0.0))
+            await self._mark_sent()
+
+    def _is_due(self, seconds: float) -> bool:
+        """Whether the memory has been unsaved for so long, and long enough beside what saving takes."""
+        return time.monotonic() - self._saved_at > max(seconds, WORK_BESIDE_SAVING * self._saving_took)
 
     async def _write(self, raised: Raised, *, save: bool) -> None:
         position = self._order.position
@@ -137,9 +150,11 @@ class DeskFollower:
                 partial(self._record.write_batch, stream=STREAM, rings=some.rings, alerts=some.alerts)
             )
         if save:
+            began = time.monotonic()
             state = SavedState(STATE, position, await asyncio.to_thread(self._desk.to_bytes))
             await patiently(partial(self._record.write_batch, stream=STREAM, states=[state]))
             self.saved, self._saved_at = position, time.monotonic()
+            self._saving_took = self._saved_at - began
             await self._send_marks()
 
     async def _send_marks(self) -> None:

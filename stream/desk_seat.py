@@ -28,6 +28,9 @@ class Desk(Protocol):
     async def save(self) -> None:
         """Save what it knows."""
 
+    async def tend(self) -> None:
+        """Do what is due from time to time."""
+
 
 class DeskSeat:
     """A new desk begins from the saved memory, so it must see its topic from there on, without a gap.
@@ -81,8 +84,13 @@ class DeskSeat:
             self._desk = desk
         return desk
 
+    async def tend(self) -> None:
+        """Let the desk, where it sits here, do what is due though nothing comes in."""
+        if self._desk is not None:
+            await self._desk.tend()
+
     async def save(self) -> None:
-        """Save the desk's memory, where it sits here, for a time when nothing comes in."""
+        """Save the desk's memory, where it sits here."""
         if self._desk is not None:
             await self._desk.save()
 

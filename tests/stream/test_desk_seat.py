@@ -42,6 +42,9 @@ class KeptDesk:
     async def save(self) -> None:
         self.saved = self.shared.saved = self.position
 
+    async def tend(self) -> None:
+        await self.save()
+
 
 class Topic:
     """Messages 1, 2, ... as Faust hands them on: each of the generation that it was fetched in."""
