@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 STATE = "ring-desk"
 STREAM = "ring-desk"
 SAVE_SECONDS = 5.0
-"""Longest time between savings of the memory while suspicions come in."""
+"""Time between savings of the memory while suspicions come in; more where saving takes long."""
 MARK_SECONDS = 2.0
 """The same while ring marks wait for one."""
 WORK_BESIDE_SAVING = 10.0
@@ -87,21 +87,29 @@ class DeskFollower:
         self._saved_at = time.monotonic()
         self._saving_took = 0.0
         """Seconds; a memory of many rings takes some."""
+        self._finished = False
+        self._has_handed_over = False
+        """The desk before may have been cut off between saving its memory and handing over."""
         self._handed_over: dict[str, None] = {}
         """Alert states that went out and are yet to be marked as sent: decisions wait for each commit."""
         self._turn = asyncio.Lock()
         """A memory is never saved between what the desk says and the record's having it."""
 
     async def take(self, messages: Sequence[ScoredMessage]) -> None:
-        """Take in messages; when it returns, what they brought up is in the record and handed over."""
+        """Take in messages; when it returns, what they brought up is in the record and handed over.
+
+        It returns at once after ``finish``: what was not taken in then comes again to the desk that follows.
+        """
         for message in messages:
             self._order.add(message)
         await self._take()
-        while self._order.is_behind:
+        while self._order.is_behind and not self._finished:
             await self._take()
 
     async def _take(self) -> None:
         async with self._turn:
+            if self._finished:
+                return
             await self._send_marks()
             acts = await patiently(partial(acts_after, self._record.engine, self._desk.acts_taken))
             suspicions = [one.suspicion for one in self._order.release(TAKEN_AT_ONCE)]
@@ -110,7 +118,7 @@ class DeskFollower:
             await self._write(
                 raised, save=self._is_due(MARK_SECONDS if self._desk.marks.wait else SAVE_SECONDS)
             )
-            if raised.alerts:
+            if raised.alerts or not self._has_handed_over:
                 await self._hand_over()
         self._metrics.rings.inc(len(raised.rings))
         self._metrics.desk_position.set(self._order.position)
@@ -120,8 +128,9 @@ class DeskFollower:
         raised.add(self._desk.observe(suspicions))
         return raised
 
-    async def save(self) -> None:
-        """Save the memory as it is, where it has come further than the saved one, and mark what went out."""
+    async def finish(self) -> None:
+        """Save the memory where it has come further than the saved one, and mark what went out; no more is taken in."""
+        self._finished = True
         async with self._turn:
             await self._send_marks()
             await self._write(Raised(), save=True)
@@ -181,6 +190,7 @@ class DeskFollower:
             self._metrics.alerts.inc(len(waiting))
             if len(self._handed_over) >= PORTION:
                 await self._mark_sent()
+        self._has_handed_over = True
 
     async def _waiting(self) -> list[Alert]:
         most = PORTION + len(self._handed_over)

@@ -25,8 +25,8 @@ class Desk(Protocol):
     async def take(self, messages: Sequence[ScoredMessage]) -> None:
         """Take in messages, in the order of their topic."""
 
-    async def save(self) -> None:
-        """Save what it knows."""
+    async def finish(self) -> None:
+        """Save what it knows, and take in no more."""
 
     async def tend(self) -> None:
         """Do what is due from time to time."""
@@ -89,13 +89,13 @@ class DeskSeat:
         if self._desk is not None:
             await self._desk.tend()
 
-    async def save(self) -> None:
-        """Save the desk's memory, where it sits here."""
+    async def finish(self) -> None:
+        """Let the desk, where it sits here, save its memory and get up."""
         if self._desk is not None:
-            await self._desk.save()
+            await self._desk.finish()
 
     async def close(self, seconds: float) -> None:
         """Let what is being taken go out while there is a producer, and save; what comes later comes again."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._turn.acquire(), seconds)
-            await self.save()
+            await self.finish()

@@ -154,7 +154,7 @@ class Runtime:
         """Faust's signal: these are about to move; what is under way is finished first."""
         # A desk that cannot save in time tells some alerts once more from where it goes on.
         with suppress(TimeoutError):
-            await asyncio.wait_for(self.desk.save(), GRACE_SECONDS)
+            await asyncio.wait_for(self.desk.finish(), GRACE_SECONDS)
         self.desk.leave()
         self._send_case_labels(False)
         await self.worker.release()

@@ -159,4 +159,4 @@ def serve(door: Door) -> Iterator[Callable[[Record, GraphStore | None], str]]:
         return door.address
 
     yield start
-    door.app = None
+    door.shut()

@@ -43,8 +43,8 @@ def store(record: Record, arcade: ArcadeServer) -> Iterator[GraphStore]:
 
 
 @pytest.fixture
-def ring_page(page: Page, record: Record, store: GraphStore, serve: Serve) -> Page:
-    """The case of the ring that shares devices, drawn."""
+def ring_page(record: Record, store: GraphStore, page: Page, serve: Serve) -> Page:
+    """The case of the ring that shares devices, drawn; the page is left before its store is closed."""
     page.goto(f"{serve(record, store)}/case/C-000001")
     expect(page.get_by_role("heading", name="Shared device")).to_be_visible()
     wait_for_nodes(page, MEMBERS)

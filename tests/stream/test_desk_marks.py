@@ -76,7 +76,7 @@ def test_marks_are_in_the_ledger_once_though_a_desk_says_them_again(
             await first.take([])
             again = DeskFollower(settings, producer, record, 3, None)
             await again.take([told("de", 3, 9)])
-            await DeskFollower(settings, producer, record, 3, None).save()
+            await DeskFollower(settings, producer, record, 3, None).finish()
             return await read(settings)
         finally:
             record.close()

@@ -39,11 +39,11 @@ class KeptDesk:
             self.position = max(self.position, one.upto)
             await asyncio.sleep(0)
 
-    async def save(self) -> None:
+    async def finish(self) -> None:
         self.saved = self.shared.saved = self.position
 
     async def tend(self) -> None:
-        await self.save()
+        await self.finish()
 
 
 class Topic:
@@ -114,7 +114,7 @@ def test_a_rebalance_in_the_midst_of_opening_leaves_no_desk_behind(steps: int) -
         seat.settle(ours=True)
         await taking
         await seat.take(topic.current(topic.fetch(1, 9)))
-        await seat.save()
+        await seat.finish()
         assert shared.gaps == []
         assert shared.saved == 8
 
@@ -127,9 +127,9 @@ def test_a_desk_that_moved_away_saves_nothing() -> None:
         seat = await _seat(shared)
         await seat.take(topic.current(topic.fetch(1, 5)))
         seat.leave()
-        await seat.save()
+        await seat.finish()
         seat.settle(ours=False)
-        await seat.save()
+        await seat.finish()
         assert shared.saved == 0
 
     run(test())
