@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,21 @@ class Judged:
     """Payments of which either end had a ring score."""
     scores: dict[str, NDArray[np.float32]]
 
+    @classmethod
+    def of(
+        cls, test: pd.DataFrame, marked: NDArray[np.bool_], scores: dict[str, NDArray[np.float32]]
+    ) -> Judged:
+        """The judged payments with their truth."""
+        truth = test["is_fraud"].to_numpy() == 1
+        return cls(
+            truth=truth,
+            laundering=test["fraud_type"].isin(LAUNDERING).to_numpy(),
+            of_ring=truth & test["ring_id"].notna().to_numpy(),
+            account=test["account_id"].to_numpy(dtype=np.str_),
+            marked=marked,
+            scores=scores,
+        )
+
     def save(self, path: Path) -> None:
         """Keep it for ``load``."""
         kept: dict[str, Any] = {f"score {name}": one for name, one in self.scores.items()}
@@ -119,40 +135,43 @@ Measure = Callable[[Judged, NDArray[np.float32], NDArray[np.float64]], float]
 
 def main(seeds: tuple[int, ...], folder: Path, *, networks: bool) -> None:
     """Run every row for every seed that ``folder`` lacks; with all of them, print the table and write its section."""
-    with stage("Ablation", total=len(seeds)) as advance:
-        for seed in seeds:
-            if not (folder / f"{seed}.npz").exists():
-                _run(seed, networks=networks).save(folder / f"{seed}.npz")
-            advance()
+    worlds = run_missing("Ablation", seeds, folder, partial(_run, networks=networks))
     if tuple(seeds) != SEEDS:
         return
-    text = _render([Judged.load(folder / f"{seed}.npz") for seed in SEEDS], networks=networks)
+    text = _render(worlds, networks=networks)
     print(text)
     write_section("ablation" if networks else "ring-score", text)
 
 
-def _run(seed: int, *, networks: bool) -> Judged:
+def run_missing(title: str, seeds: Sequence[int], folder: Path, run: Callable[[int], Judged]) -> list[Judged]:
+    """What each seed gave: kept in ``folder``, and run where it is not there yet."""
+    with stage(title, total=len(seeds)) as advance:
+        for seed in seeds:
+            if not (folder / f"{seed}.npz").exists():
+                run(seed).save(folder / f"{seed}.npz")
+            advance()
+    return [Judged.load(folder / f"{seed}.npz") for seed in seeds]
+
+
+def cut_world(seed: int) -> tuple[pd.DataFrame, NDArray[np.bool_], NDArray[np.int8]]:
+    """A world, which of its payments lie before the cut, and what was known of them then; -1 otherwise."""
     with tempfile.TemporaryDirectory() as folder:
         frame = read_transactions(
             simulate(Path(folder), days=DAYS, accounts=ACCOUNTS, seed=seed, start=START).transactions
         )
     until = datetime(START.year, START.month, START.day, tzinfo=UTC) + timedelta(days=DAYS - TEST_DAYS)
     before = (frame["event_time"] < pd.Timestamp(until)).to_numpy()
-    label = np.where(before, known_at(frame, until), -1).astype(np.int8)
+    return frame, before, np.where(before, known_at(frame, until), -1).astype(np.int8)
+
+
+def _run(seed: int, *, networks: bool) -> Judged:
+    frame, before, label = cut_world(seed)
     history = replay_history(frame, OnlineGraph())
     trial = Trial(history, label, cut_periods(label[before]), np.flatnonzero(~before), seed)
     replay_history(frame, OnlineGraph(), marks=_marks(frame, trial), into=history)
-    test = frame.iloc[trial.test]
-    truth = test["is_fraud"].to_numpy() == 1
     rings = history.features[trial.test][:, [FEATURE_NAMES.index(name) for name in RING_NAMES]]
-    return Judged(
-        truth=truth,
-        laundering=test["fraud_type"].isin(LAUNDERING).to_numpy(),
-        of_ring=truth & test["ring_id"].notna().to_numpy(),
-        account=test["account_id"].to_numpy(dtype=np.str_),
-        marked=np.asarray(rings.any(axis=1)),
-        scores=dict(_boosters(trial) + (_networks(trial) if networks else [])),
-    )
+    scores = dict(_boosters(trial) + (_networks(trial) if networks else []))
+    return Judged.of(frame.iloc[trial.test], np.asarray(rings.any(axis=1)), scores)
 
 
 def _marks(frame: pd.DataFrame, trial: Trial) -> list[RingMark]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -21,23 +21,19 @@ from numpy.typing import NDArray
 from benchmarks.ablation import (
     ACCOUNTS,
     DAYS,
-    LAUNDERING,
     MOTIFS,
     ROUNDS,
     SEEDS,
-    START,
     TEST_DAYS,
     Judged,
     all_fraud,
+    cut_world,
     gain,
     of_rings,
+    run_missing,
     said,
 )
 from benchmarks.results import machine, write_section
-from data.canonical import read_transactions
-from data.simulate import simulate
-from data.timeline import known_at
-from fraud.progress import stage
 from fraud.ring import NodeKind
 from graph.dense_blocks import DenseBlocks, Pair
 from graph.features import FEATURE_NAMES
@@ -67,42 +63,23 @@ Payment = tuple[str, str | None, str | None, str | None, str | None, int, float]
 
 def main(seeds: Sequence[int], folder: Path) -> None:
     """Run every seed that ``folder`` lacks; with all of them, print the table and write its section."""
-    with stage("Detectors", total=len(seeds)) as advance:
-        for seed in seeds:
-            if not (folder / f"{seed}.npz").exists():
-                _run(seed).save(folder / f"{seed}.npz")
-            advance()
+    worlds = run_missing("Detectors", seeds, folder, _run)
     if tuple(seeds) != SEEDS:
         return
-    text = _render([Judged.load(folder / f"{seed}.npz") for seed in SEEDS])
+    text = _render(worlds)
     print(text)
     write_section("detectors", text)
 
 
 def _run(seed: int) -> Judged:
-    with tempfile.TemporaryDirectory() as folder:
-        frame = read_transactions(
-            simulate(Path(folder), days=DAYS, accounts=ACCOUNTS, seed=seed, start=START).transactions
-        )
-    until = datetime(START.year, START.month, START.day, tzinfo=UTC) + timedelta(days=DAYS - TEST_DAYS)
-    before = (frame["event_time"] < pd.Timestamp(until)).to_numpy()
-    label = np.where(before, known_at(frame, until), -1).astype(np.int8)
+    frame, before, label = cut_world(seed)
     own = replay_history(frame, OnlineGraph()).features[:, MOTIFS]
     more = dict(zip(SHARED + DENSE, np.concatenate([shared(frame), dense(frame)], axis=1).T, strict=True))
     scores = {
         row: _fitted(np.column_stack([own, *(more[name] for name in names)]), names, label, before, seed)
         for row, names in ROWS.items()
     }
-    test = frame.loc[~before]
-    truth = test["is_fraud"].to_numpy() == 1
-    return Judged(
-        truth=truth,
-        laundering=test["fraud_type"].isin(LAUNDERING).to_numpy(),
-        of_ring=truth & test["ring_id"].notna().to_numpy(),
-        account=test["account_id"].to_numpy(dtype=np.str_),
-        marked=np.zeros(len(test), np.bool_),
-        scores=scores,
-    )
+    return Judged.of(frame.loc[~before], np.zeros(int((~before).sum()), np.bool_), scores)
 
 
 def shared(frame: pd.DataFrame) -> Columns:

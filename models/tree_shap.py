@@ -14,7 +14,6 @@ factor an edge, back up the sums of leaves are gathered, and each edge adds its 
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -23,9 +22,9 @@ import xgboost
 from numpy.typing import NDArray
 
 from fraud.compiled import kernel
-from fraud.errors import ArtefactError, InputError
+from fraud.errors import ArtefactError
 from models.booster import bounded
-from models.trees import depth_of, plain_trees
+from models.trees import check_rows, depth_of, plain_trees
 
 __all__ = ["TreeShap"]
 
@@ -74,8 +73,7 @@ class TreeShap:
         Raises ArtefactError for a booster of another kind (not a plain numeric binary one), or one whose SHAP values
         come out differently.
         """
-        learner = json.loads(booster.save_raw(raw_format="json"))["learner"]
-        trees = plain_trees(learner)
+        learner, trees = plain_trees(booster)
         walks = [_Walk(tree) for tree in trees]
         deepest = max(depth_of(tree) for tree in trees)
         points, weights = _points(-(-max(deepest, 1) // (2 * POINTS)))
@@ -98,10 +96,7 @@ class TreeShap:
 
     def contributions(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
         """SHAP values [n, F] of rows ``X`` [n, F], in log-odds; each row's depend on itself alone. NaN is missing."""
-        if X.ndim != 2 or X.shape[1] != self.feature_count or X.dtype != np.float32:
-            raise InputError(
-                f"features: {X.dtype} array of shape {X.shape}; expected float32 [n, {self.feature_count}]"
-            )
+        check_rows(X, self.feature_count)
         out = np.zeros(X.shape, np.float64)
         _contributions(
             bounded(X),

@@ -24,7 +24,7 @@ from fraud.compiled import kernel
 from fraud.errors import ArtefactError, InputError
 from models.booster import LARGEST, margin_of
 
-__all__ = ["TreeKernel", "depth_of", "forest_margin", "plain_trees"]
+__all__ = ["TreeKernel", "check_rows", "depth_of", "forest_margin", "plain_trees"]
 
 LANES = 16
 FEWEST_ROWS = 6
@@ -66,8 +66,7 @@ class TreeKernel:
         Raises ArtefactError for a booster of another kind (not a plain numeric binary one), deeper than ``DEEPEST``,
         or that the layout does not reproduce bit for bit.
         """
-        learner = json.loads(booster.save_raw(raw_format="json"))["learner"]
-        trees = plain_trees(learner)
+        learner, trees = plain_trees(booster)
         depth = max(max(depth_of(tree) for tree in trees), 1)
         if depth > DEEPEST:
             raise ArtefactError(f"booster: trees of depth {depth}; the kernel takes at most {DEEPEST}")
@@ -88,10 +87,7 @@ class TreeKernel:
     def margin(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
         """Log-odds [n] of rows ``X`` [n, F], C-ordered; each depends on its own row alone. NaN is missing;
         beyond ±``LARGEST`` counts as ±``LARGEST``."""
-        if X.ndim != 2 or X.shape[1] != self.feature_count or X.dtype != np.float32:
-            raise InputError(
-                f"features: {X.dtype} array of shape {X.shape}; expected float32 [n, {self.feature_count}]"
-            )
+        check_rows(X, self.feature_count)
         out = np.empty(len(X), np.float32)
         forest_margin(np.ascontiguousarray(X), self.nodes, self.leaves, self.slots, self.base, out)
         return out
@@ -209,21 +205,30 @@ def _descend_trees(
     return total
 
 
-def plain_trees(learner: dict[str, Any]) -> list[dict[str, Any]]:
-    """The trees of a booster's ``learner``, as XGBoost writes them in JSON.
+def check_rows(X: NDArray[np.float32], feature_count: int) -> None:
+    """Raises InputError for what is not float32 [n, ``feature_count``]."""
+    if X.ndim != 2 or X.shape[1] != feature_count or X.dtype != np.float32:
+        raise InputError(
+            f"features: {X.dtype} array of shape {X.shape}; expected float32 [n, {feature_count}]"
+        )
+
+
+def plain_trees(booster: xgboost.Booster) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """A booster as XGBoost writes it in JSON, and its trees.
 
     Raises ArtefactError where it is no plain numeric binary one.
     """
-    booster = learner["gradient_booster"]
-    trees: list[dict[str, Any]] = booster.get("model", {}).get("trees", [])
-    if booster["name"] != "gbtree" or learner["objective"]["name"] != "binary:logistic" or not trees:
+    learner: dict[str, Any] = json.loads(booster.save_raw(raw_format="json"))["learner"]
+    forest = learner["gradient_booster"]
+    trees: list[dict[str, Any]] = forest.get("model", {}).get("trees", [])
+    if forest["name"] != "gbtree" or learner["objective"]["name"] != "binary:logistic" or not trees:
         raise ArtefactError(
-            f"booster: {booster['name']} with objective {learner['objective']['name']} and {len(trees)} trees; "
+            f"booster: {forest['name']} with objective {learner['objective']['name']} and {len(trees)} trees; "
             "expected gbtree with binary:logistic and at least one tree"
         )
     if any(tree["categories"] for tree in trees):
         raise ArtefactError("booster: splits on categories; encode categories as numbers and train it again")
-    return trees
+    return learner, trees
 
 
 def depth_of(tree: dict[str, Any]) -> int:

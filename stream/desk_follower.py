@@ -131,16 +131,16 @@ class DeskFollower:
     async def finish(self) -> None:
         """Save the memory where it has come further than the saved one, and mark what went out; no more is taken in."""
         self._finished = True
-        async with self._turn:
-            await self._send_marks()
-            await self._write(Raised(), save=True)
-            await self._mark_sent()
+        await self._tidy(always=True)
 
     async def tend(self) -> None:
         """What is to be done now and then, when nothing comes in too: mark what went out, save if that is due."""
+        await self._tidy(always=False)
+
+    async def _tidy(self, *, always: bool) -> None:
         async with self._turn:
             await self._send_marks()
-            await self._write(Raised(), save=self._is_due(0.0))
+            await self._write(Raised(), save=always or self._is_due(0.0))
             await self._mark_sent()
 
     def _is_due(self, seconds: float) -> bool:
