@@ -30,7 +30,6 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-LEAVINGS = 5
 SCREEN: ViewportSize = {"width": 1280, "height": 900}
 
 
@@ -91,28 +90,28 @@ def page_as(
     for page in pages:
         page.remove_listener("console", note)
         page.remove_listener("pageerror", note_error)
-        _forget(page, door.address)
+    kept_pages[: len(pages)] = [_forget(page, door.address) for page in pages]
     if request.node.get_closest_marker("refused"):
         errors = [error for error in errors if "403" not in error and "does not permit this" not in error]
     assert errors == []
 
 
-def _leave(page: Page) -> None:
-    """Go to an empty page, even where the page is on its way to others: to sign in, its session over."""
-    for _ in range(LEAVINGS):
-        try:
-            page.goto("about:blank")
-        except Error as error:
-            if "interrupted by another navigation" not in error.message:
-                raise
-        else:
-            return
-    raise AssertionError(f"the page goes on to {page.url} whatever it is told")
+def _leave(page: Page) -> Page:
+    """An empty page: this one, or where it is on its way to others of its own, to sign in say, one in its place."""
+    try:
+        page.goto("about:blank")
+    except Error as error:
+        if "interrupted by another navigation" not in error.message:
+            raise
+        empty = page.context.new_page()
+        page.close()
+        return empty
+    return page
 
 
-def _forget(page: Page, origin: str) -> None:
-    """Everything that a test left in a page, but for the scripts that it has read."""
-    _leave(page)
+def _forget(page: Page, origin: str) -> Page:
+    """An empty page without all that a test left behind, but for the scripts that its browser has read."""
+    page = _leave(page)
     page.unroute_all()
     page.context.clear_cookies()
     session = page.context.new_cdp_session(page)
@@ -123,6 +122,7 @@ def _forget(page: Page, origin: str) -> None:
     for other in page.context.pages:
         if other is not page:
             other.close()
+    return page
 
 
 @pytest.fixture
