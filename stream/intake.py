@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.structs import RecordMetadata
 
 from fraud.settings import Settings
 from fraud.tokens import Tokeniser
@@ -21,12 +23,22 @@ ENTRY_ROWS = 512
 
 
 class Intake:
-    """Appends to the ledger what comes from the partitions that this worker owns, and holds back when it lags."""
+    """Appends to the ledger what comes from the partitions that this worker owns, and holds back when it lags.
 
-    def __init__(self, settings: Settings, producer: AIOKafkaProducer, tokeniser: Tokeniser) -> None:
+    ``appended`` is told the ledger offset of each entry, and the entry as it was encoded, in the order of the ledger.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        producer: AIOKafkaProducer,
+        tokeniser: Tokeniser,
+        appended: Callable[[int, bytes], None],
+    ) -> None:
         self._topics = Topics.named(settings.stream.prefix)
         self._producer = producer
         self._tokeniser = tokeniser
+        self._appended = appended
         self._currency = settings.currency
         self._most = settings.stream.in_flight
         self._next: dict[Source, int] = {}
@@ -34,7 +46,7 @@ class Intake:
         self._waiting_rows = 0
         self._room = asyncio.Event()
         self._room.set()
-        self._sent: set[asyncio.Future[object]] = set()
+        self._sent: set[asyncio.Future[RecordMetadata]] = set()
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Fails when the ledger did not take an entry."""
 
@@ -79,14 +91,19 @@ class Intake:
 
     async def append(self, entry: Entry) -> None:
         """Send an entry to the ledger, after those sent before."""
-        sent: asyncio.Future[object] = await self._producer.send(self._topics.ledger, encode_entry(entry))
+        message = encode_entry(entry)
+        sent: asyncio.Future[RecordMetadata] = await self._producer.send(self._topics.ledger, message)
         self._sent.add(sent)
-        sent.add_done_callback(self._acknowledged)
+        sent.add_done_callback(partial(self._acknowledged, message))
 
-    def _acknowledged(self, sent: asyncio.Future[object]) -> None:
+    def _acknowledged(self, message: bytes, sent: asyncio.Future[RecordMetadata]) -> None:
         self._sent.discard(sent)
-        error = None if sent.cancelled() else sent.exception()
-        if error is not None and not self.failure.done():
+        if sent.cancelled():
+            return
+        error = sent.exception()
+        if error is None:
+            self._appended(sent.result().offset, message)
+        elif not self.failure.done():
             self.failure.set_exception(error)
 
     def settle(self, settled: Mapping[Source, int]) -> None:

@@ -107,7 +107,9 @@ class Worker:
         # Each of its own: one producer has one request under way, and what comes in would wait for what goes out.
         self._ledger = new_producer(self.settings)
         await self._ledger.start()
-        self.intake = Intake(self.settings, self._ledger, Tokeniser.from_settings(self.settings))
+        self.intake = Intake(
+            self.settings, self._ledger, Tokeniser.from_settings(self.settings), self.follower.hear
+        )
         self._desk = new_producer(self.settings)
         await self._desk.start()
         self.outlet = Outlet(self.topics, self.producer, self._desk, self.record, self.metrics)
