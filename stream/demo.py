@@ -139,7 +139,10 @@ def _show(done: Demonstration, seconds: float) -> None:
 def command(
     days: Annotated[int, typer.Option(min=30, help="Days to simulate.")] = 60,
     accounts: Annotated[int, typer.Option(min=200, help="Accounts to simulate.")] = 3_000,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same world and model.")] = 1,
+    seed: Annotated[
+        int,
+        typer.Option(help="The same seed gives the same world, and under the same token key the same model."),
+    ] = 1,
     broker: Annotated[
         bool,
         typer.Option(

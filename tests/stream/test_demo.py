@@ -22,6 +22,8 @@ from fraud.standing_scores import StandingScores
 from tests.dashboard.served_demo import served_demo
 
 ROOT = Path(__file__).resolve().parents[2]
+TOKEN_KEY = "0" * 64
+"""A fixed one: some features count by hashes of tokens."""
 
 
 @pytest.mark.slow
@@ -29,7 +31,7 @@ def test_the_demo_runs_end_to_end(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "fraud", "demo", "--days", "40", "--accounts", "600", "--no-serve"],
         cwd=ROOT,
-        env={**os.environ, "RINGFENCE_HOME": str(tmp_path)},
+        env={**os.environ, "RINGFENCE_HOME": str(tmp_path), "RINGFENCE_TOKEN_KEY": TOKEN_KEY},
         capture_output=True,
         text=True,
         check=False,
