@@ -35,7 +35,9 @@ Graph = nx.Graph  # of Node
 @pytest.fixture(autouse=True, scope="module")
 def small() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(DETECTORS, FindingKind.DENSE_BLOCK, lambda *bounds: DenseBlocks(*bounds, SMALL))
+        patch.setitem(
+            DETECTORS, FindingKind.DENSE_BLOCK, lambda nodes, memory: DenseBlocks(nodes, memory, SMALL)
+        )
         yield
 
 
@@ -61,9 +63,8 @@ class SlowBlocks:
                 self.take_in(raw, thing)
 
     def drop(self, cutoff: int) -> None:
-        for one, other, last in list(self.graph.edges(data="last")):
-            if last <= cutoff:
-                self.graph.remove_edge(one, other)
+        old = [edge[:2] for edge in self.graph.edges(data="last") if edge[2] <= cutoff]
+        self.graph.remove_edges_from(old)
         self.graph.remove_nodes_from([node for node, degree in dict(self.graph.degree).items() if not degree])
 
     def take_in(self, raw: Raw, thing: Node) -> None:

@@ -42,6 +42,17 @@ def test_who_shares_a_thing_is_told_in_one_sentence(found: Finding, text: str, v
     assert reason.contribution == 0.0
 
 
+def test_a_block_is_told_by_the_number_of_the_others() -> None:
+    edges = tuple(FoundEdge(account, "front", 10, 5.0) for account in "abc")
+    block = Finding(FindingKind.DENSE_BLOCK, ("a", "b", "c"), "front", edges, 0.4, NodeKind.MERCHANT)
+    (reason,) = finding_reasons([block])
+    assert (
+        reason.text
+        == "2 other accounts buy at the same few merchants and from the same devices as this account"
+    )
+    assert (reason.feature, reason.value, reason.contribution) == ("dense_block", 2.0, 0.0)
+
+
 def test_patterns_of_transfers_are_told_by_their_features() -> None:
     fan = Finding(FindingKind.FAN_IN, ("a", "b"), "b", (FoundEdge("a", "b", 1, 2.0),), 0.5, NodeKind.ACCOUNT)
     assert finding_reasons([fan]) == ()

@@ -35,7 +35,8 @@ class Watched:
     scorer: Scorer
     settings: Settings
     decisions: dict[str, Decision]
-    receipts: dict[str, Receipt]
+    receipts: list[Receipt]
+    """Of the payments with a finding."""
     alerts: list[Alert]
 
 
@@ -81,8 +82,7 @@ def watched(world: World, tmp_path_factory: pytest.TempPathFactory) -> Watched:
             pipeline.save()
             pipeline = Embedded(settings, world.scorer(), record)
         decisions |= pipeline.decide(payments[begin : begin + CUT])
-    ids = list(decisions)
-    receipts = {one: record.receipt(one) for one in ids if told(decisions[one])}
+    receipts = record.receipts([one for one, decision in decisions.items() if told(decision)])
     alerts = record.unsent_alerts(100_000)
     record.close()
     return Watched(frame, scorer, settings, decisions, receipts, alerts)
@@ -100,7 +100,8 @@ def test_a_ring_on_one_device_is_told_with_its_decisions_receipts_and_alerts(wat
     assert told(watched.decisions[f"ring-{RING - 1}"])[0].text == others
     for one in with_finding:
         assert told(watched.decisions[one]) == [watched.decisions[one].reasons[-1]]
-        assert watched.receipts[one].reasons == watched.decisions[one].reasons
+    assert {one.transaction_id for one in watched.receipts} == with_finding
+    assert all(one.reasons == watched.decisions[one.transaction_id].reasons for one in watched.receipts)
     assert any(reason.feature == "shared_attribute" for alert in watched.alerts for reason in alert.reasons)
 
 
