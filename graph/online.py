@@ -84,12 +84,12 @@ class OnlineGraph:
         self.detect(detectors)
 
     @classmethod
-    def within(cls, bounds: OnlineSettings) -> Self:
-        """A fresh one within the bounds of the settings."""
+    def within(cls, bounds: OnlineSettings, *, detecting: bool = True) -> Self:
+        """A fresh one within the bounds of the settings, with their detectors unless nobody asks what these find."""
         return cls(
             memory_budget=bounds.memory_mb << 20,
             retention_days=bounds.retention_days,
-            detectors=detectors_of(bounds),
+            detectors=detectors_of(bounds) if detecting else (),
         )
 
     @property
