@@ -63,7 +63,7 @@ class SlowBlocks:
                 self.take_in(raw, thing)
 
     def drop(self, cutoff: int) -> None:
-        old = [edge[:2] for edge in self.graph.edges(data="last") if edge[2] <= cutoff]
+        old = [(a, b) for a, b in self.graph.edges if self.graph[a][b]["last"] <= cutoff]
         self.graph.remove_edges_from(old)
         self.graph.remove_nodes_from([node for node, degree in dict(self.graph.degree).items() if not degree])
 

@@ -87,7 +87,7 @@ class SlowShared:
 
     def drop(self, cutoff: int) -> None:
         for graph in (self.ties, self.visits):
-            graph.remove_edges_from([edge[:2] for edge in graph.edges(data="last") if edge[2] <= cutoff])
+            graph.remove_edges_from([(a, b) for a, b in graph.edges if graph[a][b]["last"] <= cutoff])
             graph.remove_nodes_from([node for node, degree in dict(graph.degree).items() if not degree])
         self.born = {account: since for account, since in self.born.items() if account in self.ties}
 
