@@ -12,13 +12,17 @@ import random
 import statistics
 import time
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.results import machine, write_result, write_section
-from fraud.ring import NodeKind
-from graph.dense_blocks import BlockPolicy, DenseBlocks, Pair
-from graph.layout import DAY, HOUR
+from graph.dense_blocks import DenseBlocks
+from graph.events import Events
+from graph.layout import DAY, HOUR, MERCHANT
+from graph.online import OnlineGraph
 
 ACCOUNTS, MERCHANTS = 2_000, 500
 WINDOW = 5_000
@@ -32,18 +36,60 @@ START = 20_000 * DAY
 STEP = 30 * DAY // WINDOW
 
 
+class Purchase(NamedTuple):
+    """One account at one merchant."""
+
+    account: str
+    merchant: str
+    time: int
+
+
+class Shop:
+    """The detector with names numbered by an online graph, which is not timed and forgets nobody."""
+
+    def __init__(self) -> None:
+        self.graph = OnlineGraph(retention_days=1_000.0)
+        self.blocks = DenseBlocks(self.graph.capacity, self.graph.memory_budget // 8)
+
+    def microseconds(self, purchases: Sequence[Purchase], size: int | None = None) -> float:
+        """Take purchases in, in batches of ``size`` or all at once; processor time of each."""
+        size = size or len(purchases)
+        parts = [self._numbered(purchases[at : at + size]) for at in range(0, len(purchases), size)]
+        nothing = self.blocks.found.of(0)
+        started = time.process_time()
+        for rows in parts:
+            self.blocks.observe(rows, 0, nothing)
+        return (time.process_time() - started) / len(purchases) * 1e6
+
+    def _numbered(self, purchases: Sequence[Purchase]) -> NDArray[np.void]:
+        n = len(purchases)
+        time_ = np.array([one.time for one in purchases], dtype=np.int64)
+        events = Events.from_columns(
+            account=[one.account for one in purchases],
+            target=[one.merchant for one in purchases],
+            device=[None] * n,
+            ip=[None] * n,
+            time=time_,
+            event_time=time_,
+            amount=np.full(n, 10.0),
+        )
+        self.graph.observe(events, neighbourhoods=False)
+        return events.rows
+
+
 def main() -> None:
     """Measure, print and record."""
     stream = _purchases(WINDOWS * WINDOW + WINDOW // 2, START)
-    blocks = DenseBlocks()
-    DenseBlocks().observe_pairs(stream[:100])
-    each = [_microseconds(blocks, stream[i * WINDOW : (i + 1) * WINDOW]) for i in range(WINDOWS)]
-    held = len(blocks)
+    shop = Shop()
+    Shop().microseconds(stream[:100])
+    each = [shop.microseconds(stream[i * WINDOW : (i + 1) * WINDOW]) for i in range(WINDOWS)]
+    held = len(shop.blocks)
     anew = statistics.median(
         _seconds_anew(stream[(WINDOWS - 1) * WINDOW : WINDOWS * WINDOW]) for _ in range(TURNS)
     )
     rest = stream[WINDOWS * WINDOW :]
-    ours = {size: _microseconds_in_batches(blocks, rest, size) for size in BATCHES}
+    part = len(rest) // len(BATCHES)
+    ours = {size: shop.microseconds(rest[i * part : (i + 1) * part], size) for i, size in enumerate(BATCHES)}
     hub, with_hub = _with_hub()
     last = statistics.mean(each[-3:])
     result = {
@@ -76,54 +122,34 @@ def main() -> None:
     write_result("dense_blocks", result)
 
 
-def _purchases(count: int, start: int, seed: int = 1) -> list[Pair]:
+def _purchases(count: int, start: int, seed: int = 1) -> list[Purchase]:
     chance = random.Random(seed)  # noqa: S311
-    pairs = []
+    purchases = []
     for i in range(count):
         popular, any_one = min(int(chance.paretovariate(0.6)), MERCHANTS), chance.randrange(MERCHANTS)
         merchant = popular if chance.random() < 0.5 else any_one
         account = chance.randrange(ACCOUNTS)
-        pairs.append(Pair(f"a{account}", NodeKind.MERCHANT, f"m{merchant}", start + i * STEP))
-    return pairs
-
-
-def _microseconds(blocks: DenseBlocks, pairs: Sequence[Pair]) -> float:
-    started = time.process_time()
-    blocks.observe_pairs(pairs)
-    return (time.process_time() - started) / len(pairs) * 1e6
-
-
-def _microseconds_in_batches(blocks: DenseBlocks, pairs: Sequence[Pair], size: int) -> float:
-    """Over one part of ``pairs`` for each size, so that all have as much to do."""
-    part = len(pairs) // len(BATCHES)
-    first = BATCHES.index(size) * part
-    started = time.process_time()
-    for at in range(first, first + part, size):
-        blocks.observe_pairs(pairs[at : min(at + size, first + part)])
-    return (time.process_time() - started) / part * 1e6
+        purchases.append(Purchase(f"a{account}", f"m{merchant}", start + i * STEP))
+    return purchases
 
 
 def _with_hub() -> tuple[int, float]:
     """A window in which one merchant has ``HUB`` accounts, then purchases of which every fifth is there."""
-    blocks = DenseBlocks(BlockPolicy())
-    blocks.observe_pairs(
-        [Pair(f"h{i}", NodeKind.MERCHANT, "hub", START + i * (20 * DAY // HUB)) for i in range(HUB)]
-    )
+    shop = Shop()
+    shop.microseconds([Purchase(f"h{i}", "hub", START + i * (20 * DAY // HUB)) for i in range(HUB)])
     stream = _purchases(WINDOW, START + 20 * DAY + HOUR)
-    mixed = [
-        Pair(f"h{HUB + i}", NodeKind.MERCHANT, "hub", pair.time) if i % 5 == 0 else pair
-        for i, pair in enumerate(stream)
-    ]
-    blocks.observe_pairs(mixed[: WINDOW // 2])
-    took = _microseconds(blocks, mixed[WINDOW // 2 :])
-    return sum(1 for member, _ in blocks.peeling() if member.token.startswith("h")) - 1, took
+    mixed = [Purchase(f"h{HUB + i}", "hub", one.time) if i % 5 == 0 else one for i, one in enumerate(stream)]
+    shop.microseconds(mixed[: WINDOW // 2])
+    took = shop.microseconds(mixed[WINDOW // 2 :])
+    hub = shop.graph.index.find(MERCHANT, "hub")
+    return int(shop.graph.nodes[hub]["degree"][0]), took
 
 
-def _seconds_anew(pairs: Sequence[Pair]) -> float:
+def _seconds_anew(purchases: Sequence[Purchase]) -> float:
     """One greedy peel of a window with networkx; making its graph is not counted."""
     graph: nx.Graph[str] = nx.Graph()
-    for pair in pairs:
-        graph.add_edge(pair.account, pair.token, weight=1.0)
+    for one in purchases:
+        graph.add_edge(one.account, one.merchant, weight=1.0)
     started = time.process_time()
     weight = dict(graph.degree(weight="weight"))
     entered = {node: i for i, node in enumerate(graph)}

@@ -1,7 +1,7 @@
 """What two detectors would add to the scorer's features: shared attributes and dense blocks.
 
-Both follow the same payments as the online graph and say of each, before they take it in, how much the accounts around
-it act as one. Protocol and worlds are those of ``benchmarks.ablation``; the booster sees all features but GraphSAGE's
+Both hang on the online graph and say of each payment, before they take it in, how much the accounts around it act as
+one. Protocol and worlds are those of ``benchmarks.ablation``; the booster sees all features but GraphSAGE's
 and the ring score, and is fitted once without and once with the columns of each detector. Run alone:
 ``python -m benchmarks.detectors``; seed by seed with ``--folder`` and ``--seeds``.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -34,16 +34,17 @@ from benchmarks.ablation import (
     said,
 )
 from benchmarks.results import machine, write_section
-from fraud.ring import NodeKind
-from graph.dense_blocks import DenseBlocks, Pair
+from graph.dense_blocks import DenseBlocks
+from graph.events import FrameEvents
 from graph.features import FEATURE_NAMES
+from graph.layout import TRANSACTION
 from graph.online import OnlineGraph
-from graph.shared_attributes import SharedAttributes, Use
+from graph.shared_attributes import SharedAttributes
 from models.booster import BoosterConfig, fit_booster, margin_of
 from models.history import replay_history
 from models.periods import cut_periods
 
-SHARED = ["shared_account", "shared_target", "shared_thing", "shared_evidence"]
+SHARED = ["shared_evidence"]
 DENSE = ["block_account", "block_target", "block_device"]
 WITHOUT = "tabular + online graph + motifs"
 ROWS = {
@@ -54,11 +55,9 @@ ROWS = {
 }
 """Columns besides the scorer's own, by the row of the table."""
 
-NAMES = ("account_id", "merchant_id", "counterparty_id", "device_id", "ip")
+AT_ONCE = 4_096
 
 Columns = NDArray[np.float32]
-Payment = tuple[str, str | None, str | None, str | None, str | None, int, float]
-"""The fields of ``NAMES``, time in µs, amount."""
 
 
 def main(seeds: Sequence[int], folder: Path) -> None:
@@ -74,7 +73,7 @@ def main(seeds: Sequence[int], folder: Path) -> None:
 def _run(seed: int) -> Judged:
     frame, before, label = cut_world(seed)
     own = replay_history(frame, OnlineGraph()).features[:, MOTIFS]
-    more = dict(zip(SHARED + DENSE, np.concatenate([shared(frame), dense(frame)], axis=1).T, strict=True))
+    more = dict(zip(SHARED + DENSE, detected(frame).T, strict=True))
     scores = {
         row: _fitted(np.column_stack([own, *(more[name] for name in names)]), names, label, before, seed)
         for row, names in ROWS.items()
@@ -82,35 +81,22 @@ def _run(seed: int) -> Judged:
     return Judged.of(frame.loc[~before], np.zeros(int((~before).sum()), np.bool_), scores)
 
 
-def shared(frame: pd.DataFrame) -> Columns:
-    """What ``SharedAttributes`` says of each payment, [n, 4]."""
-    uses = []
-    for account, merchant, receiver, device, ip, time, amount in _payments(frame):
-        kind = NodeKind.ACCOUNT if merchant is None else NodeKind.MERCHANT
-        uses.append(Use(account, kind, merchant or receiver or "", time, amount, device, ip))
-    return SharedAttributes().observe_all(uses).astype(np.float32)
+def detected(frame: pd.DataFrame) -> Columns:
+    """What the detectors say of each payment, [n, 4]: its evidence of sharing, and how tightly its ends are in blocks.
 
-
-def dense(frame: pd.DataFrame) -> Columns:
-    """Suspiciousness of each payment's account, target and device in ``DenseBlocks``, [n, 3]; NaN where it has none."""
-    pairs, places = [], []
-    for number, (account, merchant, _, device, _, time, amount) in enumerate(_payments(frame)):
-        for place, kind, token in ((1, NodeKind.MERCHANT, merchant), (2, NodeKind.DEVICE, device)):
-            if token is not None:
-                pairs.append(Pair(account, kind, token, time, amount))
-                places.append((number, place))
-    found = DenseBlocks().observe_pairs(pairs, scored=True)
-    columns = np.full((len(frame), 3), np.nan, np.float32)
-    at = np.array(places)
-    columns[at[:, 0], 0] = found[:, 0]
-    columns[at[:, 0], at[:, 1]] = found[:, 1]
+    The graph gives the ends their numbers, and forgets nobody meanwhile.
+    """
+    graph, source, n = OnlineGraph(retention_days=1_000.0), FrameEvents(frame), len(frame)
+    room = graph.memory_budget // 8
+    shared, dense = SharedAttributes(graph.capacity, room), DenseBlocks(graph.capacity, room)
+    columns = np.empty((n, len(SHARED) + len(DENSE)), np.float32)
+    for start in range(0, n, AT_ONCE):
+        row = np.arange(start, min(start + AT_ONCE, n))
+        events = source.take(np.full(len(row), TRANSACTION, np.int8), row, source.time[row])
+        graph.observe(events, neighbourhoods=False)
+        columns[row, 0] = shared.observe(events.rows, 0, shared.found.of(0))
+        columns[row, 1:] = dense.observe_scored(events.rows)
     return columns
-
-
-def _payments(frame: pd.DataFrame) -> Iterator[Payment]:
-    names = [frame[name].astype(object).where(frame[name].notna(), None).tolist() for name in NAMES]
-    times = frame["event_time"].astype("datetime64[us, UTC]").astype(np.int64).tolist()
-    yield from zip(*names, times, frame["amount"].tolist(), strict=True)
 
 
 def _fitted(

@@ -8,120 +8,97 @@ block is never done anew: each purchase, and each one that ages out, mends the a
 Jiang et al., VLDB 2023). The sequence is at every moment the one that a peel from scratch gives, ties in the order in
 which the nodes entered the window.
 
-An edge is a pair of an account and a thing. A new purchase renews it: it counts with the most suspicious of its
-purchases, and with the popularity that the thing had at the latest.
+An edge is a pair of an account and a merchant or device. A new purchase renews it, with the popularity that the thing
+has by then. Transfers tie nobody here.
 
-Two uses. The ring desk lets in suspicious transactions only, each with its score as ``suspicion`` and the number of all
-who use the thing as ``users``: the blocks that stand out there are rings, and the stream is thin. Over all purchases
-(``suspicion`` 1, users counted by the window itself) the score of a node says how tightly its surroundings buy alike;
-it reads nothing but the event log::
-
-    blocks = DenseBlocks()
-    blocks.observe("acc", [(NodeKind.MERCHANT, "shop", 12.0), (NodeKind.DEVICE, "phone", 3.0)], time, 25.0, 0.7)
-    blocks.suspiciousness(NodeKind.ACCOUNT, "acc")
-    found = blocks.finding("acc", NodeKind.MERCHANT, "shop")
-    again = DenseBlocks.from_bytes(blocks.to_bytes())
+A purchase is told of where the block around it, of those who are tied at least as tightly as it, is dense enough, has
+a few accounts, and is small: a block beyond ``most_members`` is a crowd and no ring. It hangs on the online graph
+(``graph.detectors``): ``OnlineGraph(detectors=[FindingKind.DENSE_BLOCK])``.
 
 Work is bounded: a change that would take long stops half-way and goes on with the next events. Until then
 ``truncated`` is true, and answers are those before the change. One step is not cut, though: when the heaviest edges of
-a hub age out, a step may read all its edges (4 ms for 100,000).
+a hub age out, a step may read all its edges (4 ms for 100,000). What the graph evicts is taken out at once.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from fraud.errors import StoreError
-from fraud.ring import NodeKind
-from graph.finding import Finding, FindingKind, FoundEdge
+from graph.finding import FindingKind
+from graph.found import FoundRoom
 from graph.kernels.dense_blocks import (
     WEIGHT_BITS,
+    Bounds,
+    Least,
     core_of,
     densest_from,
-    expire_pairs,
     first_at_least,
-    observe_pairs,
+    forget_blocks,
+    observe_blocks,
     reach,
     sequence,
 )
-from graph.kernels.pair_window import HELD, LATE, find_pair
+from graph.kernels.pair_window import HELD, LATE
 from graph.kernels.peel import waiting_changes
+from graph.kernels.peel_list import CHUNK, EDGES_MADE, FEW, PEEL_EDGE, PEEL_NODE
 from graph.layout import DAY
+from graph.motif_layout import FoundArrays
 from graph.peel_memory import new_peel, peel_arrays, restore_peel
 from graph.windowed import (
-    NodeNames,
-    pack_arrays,
+    BYTES_A_NODE,
+    BYTES_A_PAIR,
     pair_window,
+    part_of,
     restore_window,
-    unpack_arrays,
     window_arrays,
+    window_memory,
 )
 
-__all__ = ["Block", "BlockPolicy", "DenseBlocks", "Member", "Pair", "column_weights"]
+__all__ = ["Block", "BlockPolicy", "DenseBlocks", "column_weights"]
 
 ONE = 1 << WEIGHT_BITS
 COUNTED_USERS = 1 << 17
 """A thing used by more accounts weighs as if it were this many."""
 
 LEADING_BITS = 4
-ROWS_AT_ONCE = 4096
-FORMAT = 1
-
-
-class Member(NamedTuple):
-    """A node of a block."""
-
-    kind: NodeKind
-    token: str
+FEWEST_PAIRS = 64
+CHUNK_BYTES = 4 + 8 + 8
+PEEL_NODE_BYTES = PEEL_NODE.itemsize + CHUNK * CHUNK_BYTES // FEW + 28
+"""Record and places in the chunks, a quarter full at least, and in what moves."""
+PEEL_PAIR_BYTES = 3 * (PEEL_EDGE.itemsize + 4) + 2 * 20
+"""Edges, those included whose removal waits, and changes that wait."""
+NO_SCORES = np.zeros((0, 3), dtype=np.int64)
 
 
 class Block(NamedTuple):
-    """Nodes that much weight lies between, in the order in which they were tied in."""
+    """Nodes that much weight lies between, by their numbers, in the order in which they were tied in."""
 
     density: float
     """Weight between the members by their number."""
-    members: tuple[Member, ...]
-    is_whole: bool
-    """Whether no member had to be left out."""
-
-    @property
-    def accounts(self) -> tuple[str, ...]:
-        """The members that are accounts."""
-        return tuple(one.token for one in self.members if one.kind is NodeKind.ACCOUNT)
-
-
-class Pair(NamedTuple):
-    """One account with one thing, as of a purchase. Time in µs since 1970; ``users`` 0 means: as the window knows."""
-
-    account: str
-    kind: NodeKind
-    token: str
-    time: int
-    amount: float = 0.0
-    suspicion: float = 1.0
-    users: float = 0.0
+    members: tuple[int, ...]
+    """None where there is no block, or one too large to be looked at."""
 
 
 class BlockPolicy(msgspec.Struct, frozen=True):
-    """What is kept and what is told; the defaults were tuned on simulated worlds."""
+    """What is kept and what is told."""
 
     window_days: float = 30.0
     camouflage: float = 5.0
     """c of the weight 1 / log(c + users): the greater, the less rare things stand out."""
-    least_density: float = 0.25
+    least_core: float = 0.5
+    """Weighted core number of a purchase from which its block is looked at."""
+    least_density: float = 0.5
     """From which a block is told of."""
     least_accounts: int = 3
-    most_members: int = 256
-    most_edges: int = 32
-    most_pairs: int = 1 << 20
-    """When the window is full the pair longest unseen goes."""
+    most_members: int = 64
+    most_edges_looked_at: int = 4_096
     most_steps: int = 20_000
     """Edges looked at for one pair before its change waits for the next; a single step is not cut."""
 
@@ -141,27 +118,31 @@ def _dropped_bits(users: int) -> int:
     return max(users.bit_length() - LEADING_BITS, 0)
 
 
-class _Memory(msgspec.Struct, array_like=True):
-    format: int
-    policy: BlockPolicy
-    names: tuple[list[tuple[str, str] | None], list[int]]
-    arrays: dict[str, bytes]
-
-
 class DenseBlocks:
-    """Follows pairs in the order in which they become known; not thread-safe.
+    """Detector of dense blocks; see ``graph.detectors.Detector``.
 
-    Late pairs count from their own time on, and not at all when that is out of the window.
+    ``capacity`` is how many node numbers there may be; of pairs there are as many as ``memory`` bytes allow, beyond
+    which the one longest unseen goes before its time. Late purchases count from their own time on, and not at all when
+    that is out of the window.
     """
 
-    def __init__(self, policy: BlockPolicy | None = None) -> None:
-        self.policy = policy or BlockPolicy()
-        most_nodes = 8 * self.policy.most_pairs + 8 * ROWS_AT_ONCE
-        self._length = int(self.policy.window_days * DAY)
-        self._columns = column_weights(self.policy.camouflage)
-        self._names = NodeNames()
-        self._window = pair_window(self.policy.most_pairs, most_nodes)
-        self._peel = new_peel(self.policy.most_pairs, most_nodes)
+    kind = FindingKind.DENSE_BLOCK
+
+    def __init__(self, capacity: int, memory: int, policy: BlockPolicy | None = None) -> None:
+        self.policy = policy = policy or BlockPolicy()
+        self.found = FoundRoom(1, policy.most_members)
+        left = memory - capacity * (BYTES_A_NODE + PEEL_NODE_BYTES)
+        self.most_pairs = max(left // (BYTES_A_PAIR + PEEL_PAIR_BYTES), FEWEST_PAIRS)
+        self._bounds = Bounds(
+            int(policy.window_days * DAY), self.most_pairs, policy.most_steps, policy.most_edges_looked_at
+        )
+        self._least = Least(
+            round(policy.least_core * ONE), round(policy.least_density * ONE), policy.least_accounts
+        )
+        self._columns = column_weights(policy.camouflage)
+        self._members = np.zeros(policy.most_members + 1, dtype=np.int64)
+        self._window = pair_window(self.most_pairs, capacity)
+        self._peel = new_peel(self.most_pairs, capacity)
 
     def __len__(self) -> int:
         """Pairs in the window."""
@@ -174,171 +155,78 @@ class DenseBlocks:
 
     @property
     def late(self) -> int:
-        """Pairs that came when their time was out of the window already."""
+        """Transactions that came when their time was out of the window already."""
         return int(self._window.counts[LATE])
 
-    def observe(
-        self,
-        account: str,
-        things: Sequence[tuple[NodeKind, str, float]],
-        time: int,
-        amount: float = 0.0,
-        suspicion: float = 1.0,
-    ) -> None:
-        """Take in one purchase: what the account touched, each with its number of users (0: as the window knows)."""
-        self.observe_pairs(
-            [Pair(account, kind, token, time, amount, suspicion, users) for kind, token, users in things]
-        )
+    def observe(self, rows: NDArray[np.void], row: int, found: FoundArrays) -> None:
+        """Take in events, and tell of the blocks that they then lie in."""
+        self._observe(rows, row, found, NO_SCORES)
 
-    def observe_pairs(self, pairs: Sequence[Pair], *, scored: bool = False) -> NDArray[np.float64]:
-        """Take in pairs in the order in which they became known; how they are cut into calls does not matter.
+    def observe_scored(self, rows: NDArray[np.void]) -> NDArray[np.float64]:
+        """Take in transactions; returns [n, 3] how tightly account, merchant and device were tied just before each.
 
-        Returns [n, 2]: the suspiciousness of each pair's account and thing just before it; no rows unless ``scored``.
+        NaN for what a transaction lacks; nothing is told of.
         """
-        parts = [np.zeros((0, 2), dtype=np.int64)]
-        for start in range(0, len(pairs), ROWS_AT_ONCE):
-            parts.append(self._take_in(pairs[start : start + ROWS_AT_ONCE], scored))
-        return np.concatenate(parts) / ONE
+        scores = np.zeros((len(rows), 3), dtype=np.int64)
+        self._observe(rows, 0, self.found.of(0), scores)
+        return np.where(scores < 0, np.nan, scores / ONE)
 
-    def expire(self, now: int) -> None:
-        """Let what is too old at ``now`` (µs) go, and changes that wait be taken in."""
-        expire_pairs(self._window, self._peel, now, self._length, self.policy.most_steps)
-
-    def _take_in(self, pairs: Sequence[Pair], scored: bool) -> NDArray[np.int64]:
-        number = self._names.number
-        ends = [(number(NodeKind.ACCOUNT, one.account), number(one.kind, one.token)) for one in pairs]
-        left, right = np.array(ends, dtype=np.int32).reshape(-1, 2).T.copy()
-        scores = np.zeros((len(pairs) if scored else 0, 2), dtype=np.int64)
-        self.observe_numbers(
-            left,
-            right,
-            np.array([one.time for one in pairs], dtype=np.int64),
-            np.array([one.amount for one in pairs], dtype=np.float64),
-            np.array([round(one.suspicion * ONE) for one in pairs], dtype=np.int64),
-            np.array([round(one.users) for one in pairs], dtype=np.int64),
-            scores,
-        )
-        if len(self._names) - len(self._names.spare) > 3 * len(self) + ROWS_AT_ONCE:
-            self._forget_names()
-        return scores
-
-    def observe_numbers(
-        self,
-        left: NDArray[np.int32],
-        right: NDArray[np.int32],
-        time: NDArray[np.int64],
-        amount: NDArray[np.float64],
-        suspicion: NDArray[np.int64],
-        users: NDArray[np.int64],
-        scores: NDArray[np.int64],
+    def _observe(
+        self, rows: NDArray[np.void], row: int, found: FoundArrays, scores: NDArray[np.int64]
     ) -> None:
-        """Take in pairs of nodes that are numbered already; suspicion, and what ``scores`` [n, 2] become, in 2⁻¹⁶."""
-        observe_pairs(
-            self._window, self._peel, left, right, time, amount, suspicion, users, self._columns,
-            self._length, self.policy.most_pairs, self.policy.most_steps, scores,
+        observe_blocks(
+            rows, row, self._window, self._peel, self._columns, self._bounds, self._least, found,
+            self._members, scores,
         )  # fmt: skip
 
-    def _forget_names(self) -> None:
-        used = len(self._names)
-        gone = (self._window.degree[:used] == 0) & (self._peel.nodes["chunk"][:used] == 0)
-        if not self.truncated:
-            for number in np.flatnonzero(gone).tolist():
-                self._names.forget(number)
+    def forget(self, cutoff: int) -> None:
+        """Let all pairs go that were last seen at or before ``cutoff``, out of the sequence too."""
+        forget_blocks(self._window, self._peel, cutoff, self.policy.most_steps)
 
-    def suspiciousness(self, kind: NodeKind, token: str) -> float:
+    def suspiciousness(self, node: int) -> float:
         """Weighted core number: the greatest weight such that the node is in a group that ties each of its members
         with at least that; 0 for what is not in the window.
         """
-        node = self._names.find(kind, token)
-        return float(core_of(self._peel, node)) / ONE if node >= 0 else 0.0
+        return float(core_of(self._peel, node)) / ONE
 
     def densest(self) -> Block:
-        """The densest nodes of all, which may be several blocks of their own; no members where nothing is held."""
+        """The densest nodes of all, which may be several blocks of their own."""
         weight, count = densest_from(self._peel)
         if weight == 0:
-            return Block(0.0, (), True)
-        nodes, _ = self._sequence()
-        return Block(weight / count / ONE, self._members(nodes[-count:]), True)
+            return Block(0.0, ())
+        return Block(weight / count / ONE, tuple(node for node, _ in self.peeling()[-count:]))
 
-    def block_of(self, kind: NodeKind, token: str) -> Block:
+    def block_of(self, node: int) -> Block:
         """What the node is tied to by ties at least as tight as its own suspiciousness."""
-        node = self._names.find(kind, token)
-        core = core_of(self._peel, node) if node >= 0 else 0
-        return self._block(node, core) if core > 0 else Block(0.0, (), True)
+        core = core_of(self._peel, node)
+        if core == 0:
+            return Block(0.0, ())
+        members, looked = self._members, self.policy.most_edges_looked_at
+        held, weight = reach(self._peel, node, first_at_least(self._peel, core), members, looked)
+        if held == len(members):
+            return Block(0.0, ())
+        return Block(weight / held / ONE, tuple(members[:held].tolist()))
 
-    def peeling(self) -> list[tuple[Member, float]]:
+    def peeling(self) -> list[tuple[int, float]]:
         """The whole sequence: which node goes when, and the weight that still ties it then."""
-        nodes, weights = self._sequence()
-        return list(zip(self._members(nodes), (weights / ONE).tolist(), strict=True))
-
-    def finding(self, account: str, kind: NodeKind, token: str) -> Finding | None:
-        """The block that a purchase of the account at the thing lies in, where it is dense enough to be told of."""
-        left, right = self._names.find(NodeKind.ACCOUNT, account), self._names.find(kind, token)
-        if left < 0 or right < 0:
-            return None
-        core = min(core_of(self._peel, left), core_of(self._peel, right))
-        if core <= 0:
-            return None
-        block = self._block(right, core)
-        accounts = block.accounts
-        if (
-            len(accounts) < self.policy.least_accounts
-            or block.density < self.policy.least_density
-            or account not in accounts
-        ):
-            return None
-        return Finding(
-            kind=FindingKind.DENSE_BLOCK,
-            accounts=accounts,
-            centre=token,
-            edges=self._edges(accounts, right, token),
-            strength=block.density / (1.0 + block.density),
-        )
-
-    def _block(self, node: int, core: int) -> Block:
-        found = np.zeros(self.policy.most_members, dtype=np.int64)
-        held, weight = reach(self._peel, node, first_at_least(self._peel, core), found)
-        return Block(weight / held / ONE, self._members(found[:held]), held < len(found))
-
-    def _edges(self, accounts: Sequence[str], right: int, token: str) -> tuple[FoundEdge, ...]:
-        edges = []
-        for account in accounts:
-            at = find_pair(self._window, self._names.find(NodeKind.ACCOUNT, account), right)
-            if at >= 0:
-                pair = self._window.pairs[at]
-                edges.append(FoundEdge(account, token, int(pair["last"]), float(pair["amount"])))
-        return tuple(sorted(edges, key=lambda edge: (edge.time, edge.source))[-self.policy.most_edges :])
-
-    def _sequence(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        nodes = np.zeros(len(self._names), dtype=np.int64)
-        weights = np.zeros(len(self._names), dtype=np.int64)
+        nodes = np.zeros(len(self._peel.nodes), dtype=np.int64)
+        weights = np.zeros(len(self._peel.nodes), dtype=np.int64)
         length = sequence(self._peel, nodes, weights)
-        return nodes[:length], weights[:length]
+        return list(zip(nodes[:length].tolist(), (weights[:length] / ONE).tolist(), strict=True))
 
-    def _members(self, nodes: NDArray[np.int64]) -> tuple[Member, ...]:
-        names = map(self._names.name, nodes.tolist())
-        return tuple(Member(NodeKind(kind), token) for kind, token in names)
+    def memory(self, nodes: int) -> int:
+        """Bytes written so far, where ``nodes`` numbers were given out."""
+        edges = int(self._peel.counts[EDGES_MADE]) * (PEEL_EDGE.itemsize + 4)
+        return window_memory(self._window) + edges + nodes * (BYTES_A_NODE + PEEL_NODE_BYTES)
 
-    def to_bytes(self) -> bytes:
-        """All that is known, to go on from in another process."""
-        used = len(self._names)
-        arrays = window_arrays(self._window, used) | peel_arrays(self._peel, used)
-        names = self._names.to_list()
-        return msgspec.msgpack.encode(_Memory(FORMAT, self.policy, names, pack_arrays(arrays)))
+    def blocks(self, nodes: int) -> dict[str, NDArray[Any]]:
+        """What a snapshot keeps, changes that wait included."""
+        return {
+            **{f"window_{name}": array for name, array in window_arrays(self._window, nodes).items()},
+            **{f"peel_{name}": array for name, array in peel_arrays(self._peel, nodes).items()},
+        }
 
-    @classmethod
-    def from_bytes(cls, content: bytes) -> Self:
-        """The detector that wrote ``content``. Raises StoreError where it is of another release or damaged."""
-        try:
-            memory = msgspec.msgpack.decode(content, type=_Memory)
-            if memory.format != FORMAT:
-                raise StoreError(f"dense blocks: format {memory.format}, this release reads {FORMAT}")
-            blocks = cls(memory.policy)
-            like = window_arrays(blocks._window, 0) | peel_arrays(blocks._peel, 0)
-            arrays = unpack_arrays(memory.arrays, like)
-        except msgspec.DecodeError as error:
-            raise StoreError(f"dense blocks: the memory is unreadable ({error})") from error
-        blocks._names.restore(*memory.names)
-        restore_window(blocks._window, arrays)
-        restore_peel(blocks._peel, arrays)
-        return blocks
+    def restore(self, blocks: Mapping[str, NDArray[Any]]) -> None:
+        """Bring back what ``blocks`` told."""
+        restore_window(self._window, part_of(blocks, "window_"))
+        restore_peel(self._peel, part_of(blocks, "peel_"))

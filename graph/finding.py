@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from fraud.ring import NodeKind
+
 __all__ = ["Finding", "FindingKind", "FoundEdge"]
 
 
@@ -44,3 +46,5 @@ class Finding(msgspec.Struct, frozen=True):
     """Oldest first; bounded, so a large pattern shows its newest ones."""
     strength: float
     """How far beyond the ordinary, 0 to 1, comparable within a kind only."""
+    centre_kind: NodeKind | None = None
+    """What the centre is."""

@@ -11,13 +11,21 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from fraud.ring import NodeKind
 from graph.finding import Finding, FindingKind, FoundEdge
 from graph.motif_layout import FOUND, FOUND_EDGE, PATTERN_KINDS, FoundArrays
-from graph.name_layout import unpack_name
+from graph.name_layout import ACCOUNT, DEVICE, IP, MERCHANT, PAYEE, kind_of_name, unpack_name
 
-__all__ = ["FoundNames", "FoundPatterns"]
+__all__ = ["FoundNames", "FoundPatterns", "FoundRoom"]
 
 
+NODE_KINDS = {
+    ACCOUNT: NodeKind.ACCOUNT,
+    MERCHANT: NodeKind.MERCHANT,
+    DEVICE: NodeKind.DEVICE,
+    IP: NodeKind.IP,
+    PAYEE: NodeKind.ACCOUNT,
+}
 _NO_SPANS = np.zeros((0, 2), dtype=np.int32)
 _NO_PATTERNS = np.zeros(0, dtype=FOUND)
 _NO_EDGES = np.zeros(0, dtype=FOUND_EDGE)
@@ -78,20 +86,44 @@ class FoundPatterns:
 
     def _finding(self, number: int, first: int, last: int) -> Finding:
         pattern = self.patterns[number]
+        order = first + np.argsort(self.edges["time"][first:last], kind="stable")
+        ends = [(self.sources[i], self.targets[i]) for i in order.tolist()]
+        times, amounts = self.edges["time"][order].tolist(), self.edges["amount"][order].tolist()
         edges = [
-            FoundEdge(
-                unpack_name(self.sources[i]),
-                unpack_name(self.targets[i]),
-                int(self.edges["time"][i]),
-                float(self.edges["amount"][i]),
-            )
-            for i in range(first, last)
+            FoundEdge(unpack_name(source), unpack_name(target), time, amount)
+            for (source, target), time, amount in zip(ends, times, amounts, strict=True)
         ]
-        edges.sort(key=lambda edge: edge.time)
         kind: FindingKind = PATTERN_KINDS[pattern["kind"]]
-        accounts = dict.fromkeys(account for edge in edges for account in (edge.source, edge.target))
-        centre = unpack_name(self.centres[number]) if self.centres[number].any() else None
-        return Finding(kind, tuple(accounts), centre, tuple(edges), float(pattern["strength"]))
+        accounts = dict.fromkeys(
+            unpack_name(name) for pair in ends for name in pair if kind_of_name(name) in (ACCOUNT, PAYEE)
+        )
+        name = self.centres[number]
+        centre, centre_kind = None, None
+        if name.any():
+            centre, centre_kind = unpack_name(name), NODE_KINDS[kind_of_name(name)]
+        return Finding(kind, tuple(accounts), centre, tuple(edges), float(pattern["strength"]), centre_kind)
+
+
+class FoundRoom:
+    """Room for what is found at the transactions of one call, used again by the next.
+
+    ``patterns`` and ``edges``: of one transaction, at most.
+    """
+
+    def __init__(self, patterns: int, edges: int) -> None:
+        self._most = patterns, edges
+        self._patterns = np.empty(0, dtype=FOUND)
+        self._edges = np.empty(0, dtype=FOUND_EDGE)
+        self._counts = np.zeros(2, dtype=np.int64)
+
+    def of(self, n: int) -> FoundArrays:
+        """For ``n`` transactions, good until the next call; n may be 0."""
+        patterns, edges = self._most
+        if len(self._patterns) < n * patterns:
+            self._patterns = np.empty(n * patterns, dtype=FOUND)
+            self._edges = np.empty(n * edges, dtype=FOUND_EDGE)
+        self._counts[:] = 0
+        return FoundArrays(np.empty((n, 2), dtype=np.int32), self._patterns, self._edges, self._counts)
 
 
 class FoundNames:
@@ -102,12 +134,11 @@ class FoundNames:
         self._parts: list[tuple[NDArray[np.uint64], ...]] = []
         self._named = (0, 0)
 
-    def name(self, parties: NDArray[np.void]) -> None:
-        """Name what was written since the last time; ``parties`` are records of ``graph.motif_layout.PARTY``."""
+    def name(self, names: NDArray[np.uint64]) -> None:
+        """Name what was written since the last time; ``names`` [k, 4] are those of the numbers written."""
         patterns, edges = self.written.counts.tolist()
         if patterns == self._named[0]:
             return
-        names: NDArray[np.uint64] = parties["name"]
         centre = self.written.patterns["centre"][self._named[0] : patterns]
         shown = self.written.edges[self._named[1] : edges]
         centres = names[np.maximum(centre, 0)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from graph.name_layout import ACCOUNT, DEVICE, IP, MERCHANT, PAYEE
 from graph.observation import FANOUT, MESSAGE_WIDTH
 
 __all__ = [
@@ -41,7 +42,6 @@ __all__ = [
 HOUR = 3_600_000_000
 DAY = 24 * HOUR
 
-ACCOUNT, MERCHANT, DEVICE, IP, PAYEE = 0, 1, 2, 3, 4
 TRANSACTION, LABEL, RING_MARK = 0, 1, 2
 """Kinds of event."""
 

@@ -15,6 +15,7 @@ from graph.finding import FindingKind
 
 __all__ = [
     "CYCLE",
+    "DENSE_BLOCK",
     "FAN_IN",
     "FAN_OUT",
     "FOUND",
@@ -28,6 +29,7 @@ __all__ = [
     "PARTY",
     "PATTERN_KINDS",
     "SCATTER_GATHER",
+    "SHARED_ATTRIBUTE",
     "TRANSFER",
     "Census",
     "FoundArrays",
@@ -65,13 +67,15 @@ PARTY = np.dtype(
 )
 """An account that takes part in transfers, payer and payee side together."""
 
-CYCLE, FAN_IN, FAN_OUT, SCATTER_GATHER, GATHER_SCATTER = range(5)
+CYCLE, FAN_IN, FAN_OUT, SCATTER_GATHER, GATHER_SCATTER, SHARED_ATTRIBUTE, DENSE_BLOCK = range(7)
 PATTERN_KINDS: tuple[FindingKind, ...] = (
     FindingKind.CYCLE,
     FindingKind.FAN_IN,
     FindingKind.FAN_OUT,
     FindingKind.SCATTER_GATHER,
     FindingKind.GATHER_SCATTER,
+    FindingKind.SHARED_ATTRIBUTE,
+    FindingKind.DENSE_BLOCK,
 )
 """By the number that kernels write."""
 
@@ -86,11 +90,9 @@ MOST_FOUND_EDGES = MOST_CYCLES_SHOWN * LONGEST_CYCLE + 4 * MOST_SHOWN
 FOUND = np.dtype(
     [
         ("kind", np.int32),
-        ("centre", np.int32),  # party number, −1 for none
-        (
-            "size",
-            np.int32,
-        ),  # transfers of a cycle, counterparties of a fan, intermediaries of a scatter–gather
+        ("centre", np.int32),  # number of the party, or node, −1 for none
+        # transfers of a cycle, counterparties of a fan, intermediaries of a scatter–gather, accounts of the others
+        ("size", np.int32),
         ("edges", np.int32),  # of them in the table of transfers
         ("strength", np.float64),
     ],

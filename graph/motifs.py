@@ -11,17 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from graph.found import FoundRoom
 from graph.kernels.motif_edges import release_nodes
 from graph.layout import DAY, HOUR
 from graph.motif_layout import (
-    FOUND,
-    FOUND_EDGE,
     MOST_FOUND,
     MOST_FOUND_EDGES,
     PARTY,
     TRANSFER,
     Census,
-    FoundArrays,
     MotifArrays,
 )
 from graph.reserve import reserve
@@ -67,9 +65,7 @@ class MotifState:
             census=census,
             spans=np.array([window, short, lateness], dtype=np.int64),
         )
-        self._patterns = np.empty(0, dtype=FOUND)
-        self._edges = np.empty(0, dtype=FOUND_EDGE)
-        self._counts = np.zeros(2, dtype=np.int64)
+        self.found = FoundRoom(MOST_FOUND, MOST_FOUND_EDGES)
 
     @property
     def late(self) -> int:
@@ -97,14 +93,6 @@ class MotifState:
         """Take leave of nodes that are about to be evicted; transfers within the window stay."""
         arrays = self.arrays
         release_nodes(nodes, arrays.parties, arrays.free, arrays.census, evicted)
-
-    def room_for_found(self, n: int) -> FoundArrays:
-        """Room for all that can be found at ``n`` transactions, good until the next call; n may be 0."""
-        if len(self._patterns) < n * MOST_FOUND:
-            self._patterns = np.empty(n * MOST_FOUND, dtype=FOUND)
-            self._edges = np.empty(n * MOST_FOUND_EDGES, dtype=FOUND_EDGE)
-        self._counts[:] = 0
-        return FoundArrays(np.empty((n, 2), dtype=np.int32), self._patterns, self._edges, self._counts)
 
     def blocks(self) -> dict[str, NDArray[Any]]:
         """What a snapshot keeps."""

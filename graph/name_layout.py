@@ -7,7 +7,18 @@ import hashlib
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["NAME_BYTES", "WORDS", "pack_names", "unpack_name"]
+__all__ = [
+    "ACCOUNT",
+    "DEVICE",
+    "IP",
+    "MERCHANT",
+    "NAME_BYTES",
+    "PAYEE",
+    "WORDS",
+    "kind_of_name",
+    "pack_names",
+    "unpack_name",
+]
 
 WORDS = 4
 """64-bit words of a name."""
@@ -20,7 +31,11 @@ PADDING = bytes(8)
 """In memory behind the last name: kernels read words, beyond its end too."""
 
 LENGTH_BITS = 31
-"""Of a packed name's last byte, those that tell its length."""
+"""Of a packed name's last byte, those that tell its length; the others tell its kind."""
+
+KIND_SHIFT = 5
+ACCOUNT, MERCHANT, DEVICE, IP, PAYEE = 0, 1, 2, 3, 4
+"""Kinds of node."""
 
 
 def pack_names(names: list[str]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -56,3 +71,8 @@ def unpack_name(words: NDArray[np.uint64]) -> str:
         return content[:length].decode("utf-8", "surrogatepass")
     begin = NAME_BYTES // 2 - 1
     return content[:begin].decode("utf-8", "replace") + "…" + content[begin:length].hex()
+
+
+def kind_of_name(words: NDArray[np.uint64]) -> int:
+    """The kind of node, that a packed name [4] is of."""
+    return words.tobytes()[-1] >> KIND_SHIFT

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from graph.finding import Finding
 from graph.found import FoundPatterns
 
 __all__ = [
@@ -95,19 +96,28 @@ class Observation:
     first_event: int
     """Event number of row 0; row i is event ``first_event + i`` and leaves serials 2·event and 2·event + 1."""
     found: FoundPatterns = field(default_factory=FoundPatterns)
-    """Structural patterns through each transaction, this one included; none are looked for without neighbourhoods."""
+    """Patterns of transfers through each transaction, this one included; none without neighbourhoods."""
+    detected: tuple[FoundPatterns, ...] = ()
+    """What each detector of the graph found, likewise; a preview asks none of them."""
 
     def __len__(self) -> int:
         return len(self.features)
 
+    def findings(self, row: int) -> tuple[Finding, ...]:
+        """All structural findings of a transaction: patterns of transfers, then what the detectors found."""
+        return tuple(one for found in (self.found, *self.detected) for one in found.findings(row))
+
     def take(self, rows: NDArray[np.int64]) -> Observation:
         """The given rows alone, copied; event numbers of the rows are then no longer consecutive."""
         parts = {name: getattr(self, name)[rows] for name in ARRAYS}
-        return Observation(**parts, first_event=self.first_event, found=self.found.take(rows))
+        return Observation(
+            **parts, first_event=self.first_event, found=self.found.take(rows),
+            detected=tuple(found.take(rows) for found in self.detected),
+        )  # fmt: skip
 
 
 ARRAYS: tuple[str, ...] = tuple(
-    name for name in Observation.__slots__ if name not in ("first_event", "found")
+    name for name in Observation.__slots__ if name not in ("first_event", "found", "detected")
 )
 """Fields of an observation that have one row a transaction."""
 

@@ -77,6 +77,6 @@ def look_at(
             out["slot_hop2_count"], out["slot_age"], out["slot_count"], out["slot_serial"], index.names, arrays,
             found.written, False,
         )  # fmt: skip
-        found.name(arrays.parties)
+        found.name(arrays.parties["name"])
         put_back(rows[row], index.room, arrays, kept)
         return_numbers(index.room, index.names, lent, nobody)

@@ -20,10 +20,12 @@ from numpy.typing import NDArray
 from fraud.errors import StoreError
 from fraud.write_aside import write_aside
 from graph import layout
+from graph.detectors import Detector
+from graph.finding import FindingKind
 from graph.layout import NODE, PAIR
 from graph.motif_layout import PARTY, TRANSFER
 from graph.observation import MESSAGE_NAMES, MESSAGE_SCALE
-from graph.online import OnlineGraph
+from graph.online import DETECTORS, OnlineGraph
 
 __all__ = ["FORMAT", "layout_hash", "load", "save"]
 
@@ -46,7 +48,7 @@ DTYPES: dict[str, Any] = {
     "parties": PARTY,
     "party_free": np.int32,
 }
-"""Blocks of the file, in order; ``pair_at`` are places in the pair table."""
+"""Blocks of the file, in order; ``pair_at`` are places in the pair table. Those of the detectors follow."""
 
 PORTION = 1 << 24
 """Bytes read, written and hashed at a time."""
@@ -76,14 +78,16 @@ def save(graph: OnlineGraph, path: Path) -> None:
     Raises StoreError where it cannot be written (no space, say); a snapshot already there then stays as it was.
     """
     blocks = _blocks(graph)
-    header = {
+    header: dict[str, Any] = {
         "format": FORMAT,
         "layout": layout_hash(),
         "memory_budget": graph.memory_budget,
         "retention": graph.retention,
         "day": graph.day,
-        "blocks": {name: len(blocks[name]) for name in DTYPES},
+        "blocks": {name: len(block) for name, block in blocks.items()},
     }
+    if graph.detectors:
+        header["detectors"] = {one.kind: _layout_of(one) for one in graph.detectors}
     try:
         with write_aside(path) as aside, aside.open("wb") as file:
             _write(file, json.dumps(header).encode() + b"\n", blocks)
@@ -111,7 +115,7 @@ def load(path: Path) -> OnlineGraph:
 def _blocks(graph: OnlineGraph) -> dict[str, NDArray[Any]]:
     index, pairs = graph.index, graph.pairs
     held = pairs.held()
-    return {
+    blocks: dict[str, NDArray[Any]] = {
         "counters": graph.counters,
         "population": graph.population,
         "nodes": graph.nodes[: index.used],
@@ -123,6 +127,21 @@ def _blocks(graph: OnlineGraph) -> dict[str, NDArray[Any]]:
         "census": index.census,
         **graph.motifs.blocks(),
     }
+    blocks = {name: blocks[name] for name in DTYPES}
+    for detector in graph.detectors:
+        blocks |= {name: block.reshape(-1) for name, block in _blocks_of(detector, index.used).items()}
+    return blocks
+
+
+def _blocks_of(detector: Detector, nodes: int) -> dict[str, NDArray[Any]]:
+    """Those of a detector under names of their own."""
+    return {f"{detector.kind}.{name}": block for name, block in detector.blocks(nodes).items()}
+
+
+def _layout_of(detector: Detector) -> str:
+    """Fingerprint of the records of a detector's blocks."""
+    said = [(name, block.dtype.descr, block.shape[1:]) for name, block in detector.blocks(0).items()]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
 def _portions(block: NDArray[Any]) -> Iterator[memoryview]:
@@ -135,8 +154,8 @@ def _portions(block: NDArray[Any]) -> Iterator[memoryview]:
 def _write(file: BufferedWriter, header: bytes, blocks: dict[str, NDArray[Any]]) -> None:
     digest = hashlib.sha256(header)
     file.write(header)
-    for name in DTYPES:
-        for portion in _portions(blocks[name]):
+    for block in blocks.values():
+        for portion in _portions(block):
             file.write(portion)
             digest.update(portion)
     file.write(digest.digest())
@@ -156,16 +175,21 @@ def _is_whole(file: BufferedReader) -> bool:
 def _read(path: Path, file: BufferedReader) -> OnlineGraph:
     file.seek(0)
     header = json.loads(file.readline())
-    if (header["format"], header["layout"]) != (FORMAT, layout_hash()):
+    detectors: dict[FindingKind, str] = header.get("detectors", {})
+    graph = OnlineGraph(memory_budget=header["memory_budget"], detectors=DETECTORS.keys() & detectors.keys())
+    said = FORMAT, layout_hash(), {one.kind: _layout_of(one) for one in graph.detectors}
+    if (header["format"], header["layout"], detectors) != said:
         raise StoreError(
             f"{path}: the graph snapshot was made by a version with another layout; rebuild the state by a replay"
         )
-    graph = OnlineGraph(memory_budget=header["memory_budget"])
+    dtypes = dict(DTYPES)
+    for one in graph.detectors:
+        dtypes |= {name: block.dtype for name, block in _blocks_of(one, 0).items()}
     graph.retention, graph.day = header["retention"], header["day"]
     blocks: dict[str, NDArray[Any]] = {}
     for name, length in header["blocks"].items():
         # Nodes are read straight into the table that will be used: nothing large is held twice.
-        blocks[name] = graph.nodes[:length] if name == "nodes" else np.empty(length, dtype=DTYPES[name])
+        blocks[name] = graph.nodes[:length] if name == "nodes" else np.empty(length, dtype=dtypes[name])
         for portion in _portions(blocks[name]):
             file.readinto(portion)
     graph.counters, graph.population = blocks["counters"], blocks["population"]
@@ -173,4 +197,11 @@ def _read(path: Path, file: BufferedReader) -> OnlineGraph:
     graph.pairs.places[blocks["pair_at"]] = blocks["pairs"]
     graph.index.restore(blocks["names"], blocks["free"], blocks["census"])
     graph.motifs.restore(blocks)
+    for detector in graph.detectors:
+        detector.restore(
+            {
+                name.split(".", 1)[1]: blocks[name].reshape(-1, *block.shape[1:])
+                for name, block in _blocks_of(detector, 0).items()
+            }
+        )
     return graph

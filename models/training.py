@@ -76,16 +76,16 @@ def train(
     periods = cut_periods(label)
     known_by_then = _hide_labels_after(past, end)
     with stage("Replay history through the online graph", total=2 * len(past)) as advance:
-        history = replay_history(known_by_then, OnlineGraph.within(settings.online), advance=advance)
+        graph = OnlineGraph.within(settings.online, detecting=False)
+        history = replay_history(known_by_then, graph, advance=advance)
     ringed = past_of(past, history, Confirmed.of(past, label), int(periods.sage[0]))
     with stage("Learn which payments look like a ring's"):
         chance = ring_chances(ringed, seed)
     if ringed is not None and chance is not None:
         with stage("Replay history with what the ring desk would have said", total=2 * len(past)) as advance:
             marks = marks_of_past(ringed, chance, seed)
-            replay_history(
-                known_by_then, OnlineGraph.within(settings.online), marks=marks, into=history, advance=advance
-            )
+            graph = OnlineGraph.within(settings.online, detecting=False)
+            replay_history(known_by_then, graph, marks=marks, into=history, advance=advance)
     checkpoint = out.with_name(f".{out.name}.sage-checkpoint")
     with stage("Train GraphSAGE", total=PROGRESS_TOTAL) as advance:
         sage = fit_sage(

@@ -29,7 +29,7 @@ from stream.ledger import RING_SOURCE, Entry, Kind, LabelMark, Source, mark_entr
 from stream.messages import report_key
 from stream.recording import write_verdicts
 from stream.snapshots import Saving, Snapshots
-from stream.state import LedgerState, empty_state
+from stream.state import LedgerState, state_from
 from stream.thresholds_in_force import ThresholdsInForce
 from stream.verdicts import verdicts
 
@@ -158,9 +158,7 @@ class Embedded:
         memory = self._record.state(DESK)
         self._desk = RingDesk.remembered(memory, self._settings.costs.review_cost, scorer.ring_judge)
         decided = 0 if memory is None else memory.position
-        state = self._snapshots.newest({SOURCE: decided})
-        if state is None:
-            state = empty_state(self._settings)
+        state = state_from(self._snapshots.newest({SOURCE: decided}), self._settings)
         self._check_reach(state)
         engine = self._engine = Engine(state, scorer)
         # What the ring desk's memory holds is not scored again; what it does not hold is, and written where it lacks.

@@ -11,7 +11,7 @@ from models.scorer import Scorer
 from stream.engine import Decided, Engine
 from stream.follower import LedgerFollower, decode_all
 from stream.snapshots import Snapshots
-from stream.state import empty_state
+from stream.state import state_from
 
 __all__ = ["replay_ledger"]
 
@@ -22,7 +22,7 @@ MOST_PARTITIONS = 1_000
 
 async def replay_ledger(settings: Settings, scorer: Scorer) -> AsyncGenerator[Decided, None]:
     """What comes of the ledger as it stands at the call, in its order, from the seed on where there is one."""
-    engine = Engine(Snapshots(settings.home / "state").seed() or empty_state(settings), scorer)
+    engine = Engine(state_from(Snapshots(settings.home / "state").seed(), settings), scorer)
     engine.own(dict.fromkeys(range(MOST_PARTITIONS), 0))
     follower = LedgerFollower(settings)
     await follower.start()

@@ -13,6 +13,7 @@ from graph.events import Events
 from graph.observation import Observation
 from graph.online import OnlineGraph
 from graph.suspect_rows import suspect_of
+from models.finding_reasons import finding_reasons
 from models.scorer import Scorer, Scores
 from models.thresholds import APPROVE
 from stream.suspicion import Suspicion
@@ -29,7 +30,7 @@ class Step:
     observation: Observation
     scores: Scores
     explained: dict[int, tuple[Reason, ...]]
-    """Reasons of the rows that are not approved."""
+    """Reasons of the rows that are not approved: of the score, then what the graph's detectors found."""
     scorer: Scorer
     """What scored them, by the thresholds of that moment."""
     suspected: list[int]
@@ -75,7 +76,10 @@ class Pipeline:
         scores = scorer.score(observation)
         flagged = np.flatnonzero(scores.decision != APPROVE).tolist()
         reasons = scorer.explain(scores, flagged) if flagged else []
-        explained = dict(zip(flagged, reasons, strict=True))
+        explained = {
+            row: why + finding_reasons(observation.findings(row))
+            for row, why in zip(flagged, reasons, strict=True)
+        }
         evidence = scorer.ring_evidence(observation.features, scores)
         suspected = sorted({*flagged, *evidence})
         suspicions = [
@@ -87,7 +91,7 @@ class Pipeline:
                 reasons=explained.get(row, ()),
                 marks=row in evidence,
                 alerts=row in explained,
-                findings=observation.found.findings(row),
+                findings=observation.findings(row),
             )
             for row in suspected
         ]  # fmt: skip

@@ -14,7 +14,7 @@ from fraud.settings import Settings
 from fraud.tokens import Tokeniser
 from fraud.transaction import Transaction
 from graph.events import from_labels, from_transactions
-from graph.online import OnlineGraph
+from graph.online import OnlineGraph, detectors_of
 from graph.seen import SeenIds
 from models.scorer import Scorer
 from stream.pipeline import Pipeline
@@ -33,7 +33,8 @@ def rehearse(settings: Settings, scorer: Scorer) -> None:
     transactions = [one for one in admitted if isinstance(one, Transaction)]
     ids = [one.transaction_id for one in transactions]
     SeenIds(RECORDS).admit(ids)
-    pipeline = Pipeline(OnlineGraph(memory_budget=MEMORY), scorer)
+    graph = OnlineGraph(memory_budget=MEMORY, detectors=detectors_of(settings.online))
+    pipeline = Pipeline(graph, scorer)
     pipeline.warm(from_transactions(transactions[:1]))
     step = pipeline.process(from_transactions(transactions[1:]), ids[1:])
     scorer.receipt(step.observation)

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from fraud.dead_letter import DeadLetter
 from fraud.settings import Settings
 from fraud.transaction import Transaction
-from graph.online import OnlineGraph
+from graph.online import OnlineGraph, detectors_of
 from graph.ring_mark import RingMark
 from graph.seen import SeenIds
 from stream.ledger import Entry, LabelMark, Source
 
-__all__ = ["Fresh", "LedgerState", "empty_state"]
+__all__ = ["Fresh", "LedgerState", "empty_state", "state_from"]
 
 
 @dataclass(slots=True)
@@ -93,6 +93,17 @@ class LedgerState:
 def empty_state(settings: Settings) -> LedgerState:
     """The state of a ledger that nothing was put before, within the bounds of the settings."""
     return LedgerState(OnlineGraph.within(settings.online), SeenIds(settings.stream.seen_ids))
+
+
+def state_from(found: LedgerState | None, settings: Settings) -> LedgerState:
+    """What was found to go on from, or else the empty state; detectors are those of the settings in any case.
+
+    One that was switched on since the state was saved knows nothing of what came before.
+    """
+    if found is None:
+        return empty_state(settings)
+    found.graph.detect(detectors_of(settings.online))
+    return found
 
 
 def _add(run: Fresh, ledger: int, entry: Entry, known: int) -> None:

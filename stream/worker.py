@@ -28,7 +28,7 @@ from stream.outlet import Answer, Outlet
 from stream.patience import patiently
 from stream.record_client import RecordClient
 from stream.snapshots import Saving, Snapshots
-from stream.state import LedgerState, empty_state
+from stream.state import LedgerState, state_from
 from stream.thresholds_in_force import LOOK_SECONDS, ThresholdsInForce
 
 __all__ = ["DRAIN_SECONDS", "GRACE_SECONDS", "Worker"]
@@ -275,8 +275,7 @@ class Worker:
 
     def _restore(self, undecided: dict[Source, int]) -> LedgerState:
         # A seed that is there but damaged must stop the worker: without it the history is lost to every score.
-        found = self.snapshots.newest(undecided) or self.snapshots.seed()
-        return found or empty_state(self.settings)
+        return state_from(self.snapshots.newest(undecided) or self.snapshots.seed(), self.settings)
 
     def _parts(self) -> tuple[Awaitable[None], ...]:
         return (

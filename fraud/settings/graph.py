@@ -77,3 +77,8 @@ class OnlineSettings(Group):
     """Nodes quiet for longer than this may be forgotten."""
     batch_size: int = Field(default=256, ge=1, le=65_536)
     """Transactions scored together, at most. Scores do not depend on it."""
+    shared_attributes: bool = False
+    """Look for accounts that act together on one device or address, as evidence for people; takes an eighth of
+    ``memory_mb`` besides."""
+    dense_blocks: bool = False
+    """The same of small groups that buy at the same rare merchants and from the same devices; takes another eighth."""

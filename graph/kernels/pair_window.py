@@ -20,15 +20,11 @@ HELD, MADE, SPARE, SIZE, CLOCK, LATE, PAIR_COUNTS = 0, 1, 2, 3, 4, 5, 6
 
 WINDOW_PAIR = np.dtype(
     [
-        ("first", np.int64),  # time at which it came into the window
         ("last", np.int64),
         ("amount", np.float64),  # of the latest transaction
-        ("count", np.int64),
-        ("value", np.int64),  # what the holder of the window keeps of it, and ...
-        ("other", np.int64),  # ... again
         ("left", np.int32),
         ("right", np.int32),
-        ("edge", np.int32),
+        ("edge", np.int32),  # for the holder of the window to keep
         ("newer", np.int32),  # pair + 1: next newer and older one of the same right node
         ("older", np.int32),
     ],
@@ -77,7 +73,19 @@ def _slot(w: Any, left: int, right: int) -> int:
 
 
 @kernel
-def add_pair(w: Any, left: int, right: int, time: int) -> int:
+def touch_pair(w: Any, left: int, right: int, time: int, amount: float) -> int:
+    """The pair was together in a transaction: it comes into the window, or is renewed; returns its number."""
+    number = find_pair(w, left, right)
+    if number < 0:
+        number = _add_pair(w, left, right, time)
+    else:
+        _renew_pair(w, number, time)
+    w.pairs[number].amount = amount
+    return number
+
+
+@kernel
+def _add_pair(w: Any, left: int, right: int, time: int) -> int:
     """Take a pair into the window that is not in it; returns its number."""
     if 4 * (w.counts[HELD] + 1) > 3 * w.counts[SIZE]:
         _enlarge(w)
@@ -90,9 +98,8 @@ def add_pair(w: Any, left: int, right: int, time: int) -> int:
     w.table[_slot(w, left, right)] = number + 1
     pair = w.pairs[number]
     pair.left, pair.right = left, right
-    pair.first = pair.last = time
+    pair.last = time
     pair.amount = 0.0
-    pair.count = pair.value = pair.other = 0
     pair.edge = -1
     pair_push(w.due_time, w.due_pair, w.counts[HELD], time, number)
     w.counts[HELD] += 1
@@ -103,7 +110,7 @@ def add_pair(w: Any, left: int, right: int, time: int) -> int:
 
 
 @kernel
-def renew_pair(w: Any, number: int, time: int) -> None:
+def _renew_pair(w: Any, number: int, time: int) -> None:
     """The pair has been seen again; it is now the newest of its right node."""
     w.pairs[number].last = max(w.pairs[number].last, time)
     if w.newest[w.pairs[number].right] != number + 1:

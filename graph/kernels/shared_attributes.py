@@ -8,33 +8,32 @@ import numpy as np
 
 from fraud.compiled import kernel
 from fraud.intrinsics import borrow
+from graph.kernels.motif_borrow import borrow_found
 from graph.kernels.pair_window import (
     CLOCK,
     HELD,
     LATE,
-    add_pair,
     borrowed_window,
     drop_due,
     drop_oldest,
     find_pair,
-    renew_pair,
+    touch_pair,
 )
+from graph.layout import TRANSACTION
+from graph.motif_layout import SHARED_ATTRIBUTE
 
 UNIT_BITS = 16
-THINGS = 2
-"""Identifiers of a transaction: device and address."""
+ACCOUNT, TARGET = 0, 1
+THINGS = (2, 3)
+"""Ends of a transaction that are shared: device and address."""
 
 # Places in ``counts``.
 ACCOUNTS, YOUNG, BIRTHS_FIRST, BIRTHS_LAST, SHARED_COUNTS = range(5)
 
-# Columns of the scores.
-ACCOUNT_SCORE, TARGET_SCORE, THING_SCORE, EVIDENCE, SCORES = range(5)
-
 
 class Shared(NamedTuple):
-    """Sums of the evidence that lies on each node's pairs, and who among the accounts is young."""
+    """Who among the accounts is young: ``born`` [nodes] is the serial number of its birth + 1, 0 for none or grown."""
 
-    agreed: Any
     born: Any
     birth_time: Any
     birth_node: Any
@@ -42,71 +41,99 @@ class Shared(NamedTuple):
     logarithm: Any
 
 
+class Spans(NamedTuple):
+    """Lengths of time, µs, and how many users of a thing are looked at."""
+
+    window: int
+    youth: int
+    recent: int
+    looked: int
+
+
 @kernel
 def borrowed_shared(s: Any) -> Any:
     """The same arrays without owners; see ``fraud.intrinsics.borrow``."""
     return Shared(
-        borrow(s.agreed),
-        borrow(s.born),
-        borrow(s.birth_time),
-        borrow(s.birth_node),
-        borrow(s.counts),
-        borrow(s.logarithm),
+        borrow(s.born), borrow(s.birth_time), borrow(s.birth_node), borrow(s.counts), borrow(s.logarithm)
     )
 
 
 @kernel
 def observe_shared(
+    events: Any,
+    row: int,
     things: Any,
     places: Any,
     shared: Any,
-    account: Any,
-    target: Any,
-    thing: Any,
-    time: Any,
-    amount: Any,
-    length: int,
-    youth: int,
-    recent: int,
-    looked: int,
+    spans: Any,
     most_pairs: int,
-    scores: Any,
-) -> None:
-    """Score each transaction from what was known before it, then take it in.
+    least: int,
+    found: Any,
+    told: Any,
+) -> int:
+    """Weigh each transaction by what was known before it, into ``told`` [n], then take it in; returns n.
 
-    ``thing`` [n, 2] are node numbers, −1 for none; ``length``, ``youth`` and ``recent`` are in µs.
+    The n-th transaction fills row ``row`` + n of ``found``, which has no spans where nobody asks; only evidence of at
+    least ``least`` is a finding.
     """
-    u, v, s = borrowed_window(things), borrowed_window(places), borrowed_shared(shared)
-    for i in range(len(account)):
-        u.counts[CLOCK] = max(time[i], u.counts[CLOCK])
+    events = borrow(events)
+    u, v, s, f = (
+        borrowed_window(things),
+        borrowed_window(places),
+        borrowed_shared(shared),
+        borrow_found(found),
+    )
+    n = 0
+    for i in range(len(events)):
+        event = events[i]
+        if event.kind != TRANSACTION:
+            continue
+        u.counts[CLOCK] = max(event.time, u.counts[CLOCK])
         now = u.counts[CLOCK]
-        _expire(u, v, s, now - length)
-        _grow_up(s, now - youth)
-        strongest = _score(u, v, s, account[i], target[i], thing[i], now - recent, looked, scores[i])
-        if time[i] <= now - length:
+        _expire(u, v, s, now - spans.window)
+        _grow_up(s, now - spans.youth)
+        evidence, thing = np.int64(0), np.int64(-1)
+        for end in THINGS:
+            if event.ends[end] >= 0:
+                one = evidence_of(
+                    u,
+                    v,
+                    s,
+                    event.ends[ACCOUNT],
+                    event.ends[TARGET],
+                    event.ends[end],
+                    now - spans.recent,
+                    spans.looked,
+                )
+                if one > evidence:
+                    evidence, thing = one, np.int64(event.ends[end])
+        told[n] = evidence
+        if len(f.spans) > 0:
+            f.spans[row + n, 0] = f.counts[0]
+            if evidence >= least and thing >= 0:
+                _write_found(u, v, s, event, thing, now - spans.recent, spans.looked, evidence, least, f)
+            f.spans[row + n, 1] = f.counts[0]
+        n += 1
+        if event.time <= now - spans.window:
             u.counts[LATE] += 1
             continue
-        for k in range(THINGS):
-            if thing[i, k] >= 0:
+        for end in THINGS:
+            if event.ends[end] >= 0:
                 if u.counts[HELD] == most_pairs:
                     _leave(u, s, drop_oldest(u))
-                _use(u, s, account[i], thing[i, k], time[i], amount[i])
-                evidence = evidence_of(u, v, s, account[i], target[i], thing[i, k], now - recent, looked)
-                _record(u, s, find_pair(u, account[i], thing[i, k]), evidence)
+                if u.degree[event.ends[ACCOUNT]] == 0:
+                    _be_born(s, event.ends[ACCOUNT], now)
+                touch_pair(u, event.ends[ACCOUNT], event.ends[end], event.time, event.amount)
         if v.counts[HELD] == most_pairs:
-            _depart(v, s, drop_oldest(v))
-        pair = _visit(v, account[i], target[i], time[i], amount[i])
-        if strongest >= 0:
-            _agree(v, s, pair, strongest)
+            drop_oldest(v)
+        touch_pair(v, event.ends[ACCOUNT], event.ends[TARGET], event.time, event.amount)
+    return n
 
 
 @kernel
-def expire_shared(things: Any, places: Any, shared: Any, now: int, length: int, youth: int) -> None:
-    """Let the clock go on to ``now`` without a transaction."""
-    u, v, s = borrowed_window(things), borrowed_window(places), borrowed_shared(shared)
-    u.counts[CLOCK] = max(now, u.counts[CLOCK])
-    _expire(u, v, s, u.counts[CLOCK] - length)
-    _grow_up(s, u.counts[CLOCK] - youth)
+def forget_shared(things: Any, places: Any, shared: Any, cutoff: int) -> None:
+    """Let all pairs go that were last seen at or before ``cutoff``."""
+    _expire(borrowed_window(things), borrowed_window(places), borrowed_shared(shared), cutoff)
 
 
 @kernel
@@ -134,11 +161,15 @@ def evidence_of(
     over all users looked at, so that one friend among fifty strangers tells little, and grows with their number.
     """
     users = np.int64(u.degree[thing])
+    if users == 0:
+        return np.int64(0)
     if find_pair(u, account, thing) < 0:
         users += 1
+    elif users == 1:
+        return np.int64(0)
     tie = surprise(s, u, account, thing, users)
     youth = _log(s, s.counts[ACCOUNTS]) - _log(s, s.counts[YOUNG])
-    is_young = s.born[account] >= 0 or u.degree[account] == 0
+    is_young = s.born[account] > 0 or u.degree[account] == 0
     others = together = peers = np.int64(0)
     met = np.int64(0)
     at = u.newest[thing]
@@ -152,10 +183,8 @@ def evidence_of(
         if pair >= 0 and v.pairs[pair].last > since:
             together += 1
             met += tie + surprise(s, v, other, target, np.int64(v.degree[target]))
-        if is_young and s.born[other] >= 0:
+        if is_young and s.born[other] > 0:
             peers += 1
-    if others == 0:
-        return np.int64(0)
     by_chance = (others * np.int64(v.degree[target]) << UNIT_BITS) // max(s.counts[ACCOUNTS], 1)
     excess = max((together << UNIT_BITS) - by_chance, 0) // others
     told = (met // others * excess >> UNIT_BITS) * _log(s, 1 + together) >> UNIT_BITS
@@ -163,85 +192,69 @@ def evidence_of(
 
 
 @kernel
-def _score(
-    u: Any, v: Any, s: Any, account: int, target: int, thing: Any, since: int, looked: int, out: Any
-) -> int:
-    """Fill the scores; returns the strongest evidence, −1 where the transaction names no thing."""
-    strongest, on_thing = np.int64(-1), np.int64(0)
-    for k in range(THINGS):
-        if thing[k] >= 0:
-            strongest = max(strongest, evidence_of(u, v, s, account, target, thing[k], since, looked))
-            on_thing = max(on_thing, s.agreed[thing[k]] // max(np.int64(u.degree[thing[k]]), 1))
-    out[ACCOUNT_SCORE] = s.agreed[account]
-    out[TARGET_SCORE] = s.agreed[target] // max(np.int64(v.degree[target]), 1)
-    out[THING_SCORE] = on_thing
-    out[EVIDENCE] = max(strongest, 0)
-    return strongest
+def _write_found(
+    u: Any,
+    v: Any,
+    s: Any,
+    event: Any,
+    thing: int,
+    since: int,
+    looked: int,
+    evidence: int,
+    least: int,
+    found: Any,
+) -> None:
+    """Append who acts together on the thing, the payer first: a payment to the target, or else the use of the thing."""
+    account, target = np.int64(event.ends[ACCOUNT]), np.int64(event.ends[TARGET])
+    pattern = found.patterns[found.counts[0]]
+    found.counts[0] += 1
+    pattern.kind, pattern.centre, pattern.edges = SHARED_ATTRIBUTE, thing, 0
+    pattern.strength = evidence / (least + evidence)
+    _add(found, pattern, event.time, event.amount, account, target)
+    is_young = s.born[account] > 0 or u.degree[account] == 0
+    seen = np.int64(0)
+    at = u.newest[thing]
+    while at and seen < looked:
+        use = u.pairs[at - 1]
+        other, at = np.int64(use.left), use.older
+        if other == account:
+            continue
+        seen += 1
+        pair = find_pair(v, other, target)
+        if pair >= 0 and v.pairs[pair].last > since:
+            _add(found, pattern, v.pairs[pair].last, v.pairs[pair].amount, other, target)
+        elif is_young and s.born[other] > 0:
+            _add(found, pattern, use.last, use.amount, other, thing)
+    pattern.size = pattern.edges
 
 
 @kernel
-def _use(u: Any, s: Any, account: int, thing: int, time: int, amount: float) -> None:
-    if u.degree[account] == 0:
-        s.counts[ACCOUNTS] += 1
-        s.counts[YOUNG] += 1
-        s.born[account] = u.counts[CLOCK]
-        at = s.counts[BIRTHS_LAST] % len(s.birth_time)
-        s.birth_time[at], s.birth_node[at] = u.counts[CLOCK], account
-        s.counts[BIRTHS_LAST] += 1
-    pair = find_pair(u, account, thing)
-    if pair < 0:
-        pair = add_pair(u, account, thing, time)
-    else:
-        renew_pair(u, pair, time)
-    u.pairs[pair].count += 1
-    u.pairs[pair].amount = amount
+def _add(found: Any, pattern: Any, time: int, amount: float, source: int, target: int) -> None:
+    edge = found.edges[found.counts[1]]
+    edge.time, edge.amount, edge.source, edge.target = time, amount, source, target
+    pattern.edges += 1
+    found.counts[1] += 1
 
 
 @kernel
-def _visit(v: Any, account: int, target: int, time: int, amount: float) -> int:
-    pair = find_pair(v, account, target)
-    if pair < 0:
-        pair = add_pair(v, account, target, time)
-    else:
-        renew_pair(v, pair, time)
-    v.pairs[pair].count += 1
-    v.pairs[pair].amount = amount
-    return pair
-
-
-@kernel
-def _record(u: Any, s: Any, pair: int, evidence: int) -> None:
-    one = u.pairs[pair]
-    s.agreed[one.right] += evidence - one.value
-    one.value = evidence
-
-
-@kernel
-def _agree(v: Any, s: Any, pair: int, evidence: int) -> None:
-    one = v.pairs[pair]
-    s.agreed[one.left] += evidence - one.value
-    s.agreed[one.right] += evidence - one.value
-    one.value = evidence
+def _be_born(s: Any, account: int, now: int) -> None:
+    s.counts[ACCOUNTS] += 1
+    s.counts[YOUNG] += 1
+    at = s.counts[BIRTHS_LAST] % len(s.birth_time)
+    s.birth_time[at], s.birth_node[at] = now, account
+    s.counts[BIRTHS_LAST] += 1
+    s.born[account] = s.counts[BIRTHS_LAST]
 
 
 @kernel
 def _leave(u: Any, s: Any, pair: int) -> None:
     """A pair of account and thing has left the window."""
-    one = u.pairs[pair]
-    s.agreed[one.right] -= one.value
-    if u.degree[one.left] == 0:
+    account = u.pairs[pair].left
+    if u.degree[account] == 0:
         s.counts[ACCOUNTS] -= 1
-        if s.born[one.left] >= 0:
+        if s.born[account] > 0:
             s.counts[YOUNG] -= 1
-        s.born[one.left] = -1
-
-
-@kernel
-def _depart(v: Any, s: Any, pair: int) -> None:
-    """A pair of account and target has left the window."""
-    one = v.pairs[pair]
-    s.agreed[one.left] -= one.value
-    s.agreed[one.right] -= one.value
+        s.born[account] = 0
 
 
 @kernel
@@ -250,52 +263,20 @@ def _expire(u: Any, v: Any, s: Any, cutoff: int) -> None:
     while pair >= 0:
         _leave(u, s, pair)
         pair = drop_due(u, cutoff)
-    pair = drop_due(v, cutoff)
-    while pair >= 0:
-        _depart(v, s, pair)
-        pair = drop_due(v, cutoff)
+    while drop_due(v, cutoff) >= 0:
+        pass
 
 
 @kernel
 def _grow_up(s: Any, cutoff: int) -> None:
-    """Accounts that came in at or before ``cutoff`` are young no longer."""
+    """Accounts that came in at or before ``cutoff`` are young no longer, nor is the oldest where there is no room."""
     while s.counts[BIRTHS_FIRST] < s.counts[BIRTHS_LAST]:
         at = s.counts[BIRTHS_FIRST] % len(s.birth_time)
         is_full = s.counts[BIRTHS_LAST] - s.counts[BIRTHS_FIRST] == len(s.birth_time)
         if s.birth_time[at] > cutoff and not is_full:
             break
-        node = s.birth_node[at]
-        if s.born[node] == s.birth_time[at]:
-            s.born[node] = -1
-            s.counts[YOUNG] -= 1
         s.counts[BIRTHS_FIRST] += 1
-
-
-@kernel
-def companions(
-    things: Any,
-    places: Any,
-    shared: Any,
-    account: int,
-    target: int,
-    thing: int,
-    since: int,
-    looked: int,
-    found: Any,
-) -> int:
-    """Other recent users of a thing that were at the target lately or are young with the account; how many."""
-    u, v, s = borrowed_window(things), borrowed_window(places), borrowed_shared(shared)
-    is_young = s.born[account] >= 0
-    seen = held = 0
-    at = u.newest[thing]
-    while at and seen < looked:
-        other = np.int64(u.pairs[at - 1].left)
-        at = u.pairs[at - 1].older
-        if other == account:
-            continue
-        seen += 1
-        pair = find_pair(v, other, target)
-        if (pair >= 0 and v.pairs[pair].last > since) or (is_young and s.born[other] >= 0):
-            found[held] = other
-            held += 1
-    return held
+        node = s.birth_node[at]
+        if s.born[node] == s.counts[BIRTHS_FIRST]:
+            s.born[node] = 0
+            s.counts[YOUNG] -= 1

@@ -110,8 +110,9 @@ def assert_same_bits(one: Observation, other: Observation) -> None:
     assert one.first_event == other.first_event
     for name in ARRAYS:
         _assert_same_array(name, getattr(one, name), getattr(other, name))
-    for name in FoundPatterns.__slots__:
-        _assert_same_array(f"found.{name}", getattr(one.found, name), getattr(other.found, name))
+    for ours, theirs in zip((one.found, *one.detected), (other.found, *other.detected), strict=True):
+        for name in FoundPatterns.__slots__:
+            _assert_same_array(f"found.{name}", getattr(ours, name), getattr(theirs, name))
 
 
 def _assert_same_array(name: str, left: np.ndarray, right: np.ndarray) -> None:
@@ -125,6 +126,7 @@ def rows(observation: Observation, start: int, stop: int) -> Observation:
         **{name: getattr(observation, name)[start:stop] for name in ARRAYS},
         first_event=observation.first_event + start,
         found=observation.found.take(np.arange(start, stop)),
+        detected=tuple(one.take(np.arange(start, stop)) for one in observation.detected),
     )
 
 
