@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.ring_quality import ACCOUNTS, DAYS, START, TUNED
+from benchmarks.token_key import TOKEN_KEY
 from data.canonical import read_transactions
 from data.simulate import simulate
 from data.tokenise import tokenise_table
@@ -54,13 +55,13 @@ def _kept(folder: Path, seed: int) -> Groups:
 
 def _groups(seed: int) -> Groups:
     with tempfile.TemporaryDirectory() as home:
-        settings = Settings.load(home=Path(home))
+        settings = Settings.load(home=Path(home), token_key=TOKEN_KEY)
         world = simulate(Path(home) / "world", days=DAYS, accounts=ACCOUNTS, seed=seed, start=START)
         frame = tokenise_table(read_transactions(world.transactions), Tokeniser.from_settings(settings))
     history = replay_history(frame, OnlineGraph.within(settings.online))
     label = frame["reported_fraud"].to_numpy(np.int8, copy=True)
     past = past_of(frame, history, Confirmed.of(frame, label), int(WARM_UP * len(frame)))
-    chance = None if past is None else ring_chances(past, seed)
+    chance = None if past is None else ring_chances(past, seed, threads=1)
     if past is None or chance is None:
         raise InputError(f"world {seed}: too few rings to learn from")
     return formed(past, chance)

@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.results import machine, write_result, write_section
+from benchmarks.token_key import TOKEN_KEY
 from data.canonical import read_transactions
 from data.simulate import simulate
 from data.timeline import Timeline
@@ -81,7 +82,7 @@ def main(seeds: Iterable[int], keep: Path | None, only: str) -> None:
 
 def _prepare(folder: Path, seed: int) -> None:
     """Simulate, train on the days before the cut, and score the days after it; a model that is there is taken."""
-    settings = Settings.load(home=folder)
+    settings = Settings.load(home=folder, token_key=TOKEN_KEY)
     world = simulate(folder / "world", days=DAYS, accounts=ACCOUNTS, seed=seed, start=START)
     raw = read_transactions(world.transactions)
     frame = tokenise_table(raw, Tokeniser.from_settings(settings))
