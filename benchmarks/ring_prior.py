@@ -1,6 +1,7 @@
 """Makes ``models/ring_prior.npz``: groups of simulated worlds, each known to be a ring or not.
 
-Each world is taken as a history of which all labels have come. Run alone: ``python -m benchmarks.ring_prior``; with
+Each world is taken as a history of which all labels have come, right and wrong ones. The same file comes out each time:
+token key and seeds are fixed, and boosters learn on one thread. Run alone: ``python -m benchmarks.ring_prior``; with
 ``--keep`` a folder keeps the groups of each world, so that a run may be cut up. Models trained before must be trained
 again to learn from it.
 """
