@@ -1,6 +1,7 @@
 """Makes ``models/ring_prior.npz``: groups of simulated worlds, each known to be a ring or not.
 
-Each world is taken as a history of which all labels have come. Run alone: ``python -m benchmarks.ring_prior``; with
+Each world is taken as a history of which all labels have come, right and wrong ones. The same file comes out each time:
+token key and seeds are fixed, and boosters learn on one thread. Run alone: ``python -m benchmarks.ring_prior``; with
 ``--keep`` a folder keeps the groups of each world, so that a run may be cut up. Models trained before must be trained
 again to learn from it.
 """
@@ -15,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.ring_quality import ACCOUNTS, DAYS, START, TUNED
+from benchmarks.token_key import TOKEN_KEY
 from data.canonical import read_transactions
 from data.simulate import simulate
 from data.tokenise import tokenise_table
@@ -54,13 +56,13 @@ def _kept(folder: Path, seed: int) -> Groups:
 
 def _groups(seed: int) -> Groups:
     with tempfile.TemporaryDirectory() as home:
-        settings = Settings.load(home=Path(home))
+        settings = Settings.load(home=Path(home), token_key=TOKEN_KEY)
         world = simulate(Path(home) / "world", days=DAYS, accounts=ACCOUNTS, seed=seed, start=START)
         frame = tokenise_table(read_transactions(world.transactions), Tokeniser.from_settings(settings))
     history = replay_history(frame, OnlineGraph.within(settings.online))
     label = frame["reported_fraud"].to_numpy(np.int8, copy=True)
     past = past_of(frame, history, Confirmed.of(frame, label), int(WARM_UP * len(frame)))
-    chance = None if past is None else ring_chances(past, seed)
+    chance = None if past is None else ring_chances(past, seed, threads=1)
     if past is None or chance is None:
         raise InputError(f"world {seed}: too few rings to learn from")
     return formed(past, chance)

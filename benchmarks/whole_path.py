@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.payments import Sizes, as_json, payments
+from benchmarks.token_key import TOKEN_KEY
 from data.timeline import Timeline
 from data.tokenise import tokenise_table
 from fraud.door import admit
@@ -46,7 +47,7 @@ FITTED = 40_000
 
 CHUNK = 256
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
-KEY = b"benchmark" * 4
+KEY = TOKEN_KEY.encode()
 TREES, DEPTH = 300, 6
 
 

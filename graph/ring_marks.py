@@ -8,18 +8,18 @@ again before it ages out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import msgspec
 
 from fraud.ring import RingStatus
 from graph.layout import DAY, HOUR, RING_LEVELS, RING_MARK_DAYS
-from graph.ring_mark import RingMark
+from graph.ring_mark import RingMark, takes_effect
 from graph.ring_state import RingState
 from graph.rings import RingWatch
 
-__all__ = ["RingMarks", "within_hours"]
+__all__ = ["RingMarks"]
 
 STEP = 17
 """Levels are multiples of it: fifteen steps from no ring to a certain one."""
@@ -49,7 +49,7 @@ class RingMarks:
         self._said: dict[str, _Said] = {}
         self._of_ring: dict[str, set[str]] = {}
         self._waiting: dict[str, RingMark] = {}
-        self._hour = 0
+        self._newest = 0
         self._swept = 0
 
     @property
@@ -72,18 +72,15 @@ class RingMarks:
                 self._weigh(one, watch)
 
     def due(self, time: int) -> list[RingMark]:
-        """What is to be known before an event of this time (µs): marks wait for the next full hour of event time.
-
-        So it does not matter how the events were cut into batches that end with the hour.
-        """
-        if time // HOUR <= self._hour:
+        """What is to be known before an event of this time (µs)."""
+        if time < takes_effect(self._newest):
             return []
         self.reach(time)
         return self.give()
 
     def reach(self, time: int) -> None:
         """An event of this time came, and what was due before it was told."""
-        self._hour = max(self._hour, time // HOUR)
+        self._newest = max(self._newest, time)
 
     def give(self) -> list[RingMark]:
         """All that waits, from now on as told."""
@@ -147,7 +144,8 @@ class RingMarks:
 
     def to_bytes(self) -> bytes:
         """All that it knows, to go on from in another process."""
-        memory = _Memory(list(self._said.items()), list(self._waiting.values()), self._hour, self._swept)
+        said, waiting = list(self._said.items()), list(self._waiting.values())
+        memory = _Memory(said, waiting, self._newest // HOUR, self._swept)
         return msgspec.msgpack.encode(memory)
 
     @classmethod
@@ -155,22 +153,11 @@ class RingMarks:
         """One that goes on where the one that wrote ``content`` stood. Raises msgspec.DecodeError."""
         memory = msgspec.msgpack.decode(content, type=_Memory)
         marks = cls()
-        marks._hour, marks._swept = memory.hour, memory.swept
+        marks._newest, marks._swept = memory.hour * HOUR, memory.swept
         for account, said in memory.said:
             marks._note(account, said)
         marks._waiting = {one.account: one for one in memory.waiting}
         return marks
-
-
-def within_hours(times: Sequence[int]) -> Iterator[slice]:
-    """Parts of a batch of events, given their times (µs), before each of which marks may be due."""
-    first = 0
-    for row in range(1, len(times)):
-        if times[row] // HOUR > times[first] // HOUR:
-            yield slice(first, row)
-            first = row
-    if len(times):
-        yield slice(first, len(times))
 
 
 def _level(ring: RingState, least_accounts: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import numpy as np
 import pandas as pd
@@ -16,10 +16,9 @@ from graph.events import FrameEvents, from_ring_marks
 from graph.features import FEATURE_NAMES
 from graph.finding import Finding
 from graph.found import FoundPatterns
-from graph.layout import HOUR
 from graph.observation import FANOUT, MESSAGE_WIDTH, ROLES, NeighbourHistory, Observation
 from graph.online import OnlineGraph
-from graph.ring_mark import RingMark
+from graph.ring_mark import RingMark, takes_effect
 
 __all__ = ["CHUNK_EVENTS", "History", "replay_history"]
 
@@ -61,8 +60,9 @@ def replay_history(
 ) -> History:
     """Feed a tokenised canonical table and its late labels through a fresh ``graph``, in event time.
 
-    Labels take effect at their label_time, ``marks``, in the order of their times, at the next full hour. ``into`` is a
-    history of the same table to write over. ``advance`` is told of events done. Needs about 1.6 KB a transaction.
+    Labels take effect at their label_time, ``marks``, in the order of their times, as ``graph.ring_mark`` says.
+    ``into`` is a history of the same table to write over. ``advance`` is told of events done. Needs about 1.6 KB a
+    transaction.
     """
     n = len(frame)
     source = FrameEvents(frame)
@@ -88,9 +88,9 @@ class _Due:
 
     def __init__(self, marks: Sequence[RingMark]) -> None:
         self._marks = marks
-        hour = np.array([one.time // HOUR for one in marks], dtype=np.int64)
-        self._known = (np.maximum.accumulate(hour) + 1) * HOUR if len(marks) else hour
-        """When each takes effect: at the full hour after it was said."""
+        said = accumulate((one.time for one in marks), max)
+        self._known = np.array([takes_effect(time) for time in said], dtype=np.int64)
+        """When each takes effect."""
         self._told = 0
 
     def between(self, time: NDArray[np.int64]) -> Iterator[tuple[slice, Sequence[RingMark]]]:

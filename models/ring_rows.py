@@ -41,11 +41,15 @@ def fit_ring_rows(
     is_ring: NDArray[np.int8],
     names: tuple[str, ...],
     seed: int,
+    threads: int | None = None,
 ) -> xgboost.Booster:
-    """Fit on rows ``features`` [n, F] whose outcome is known; ``is_ring`` [n] is 1 for a confirmed fraud of a ring."""
+    """Fit on rows ``features`` [n, F] whose outcome is known; ``is_ring`` [n] is 1 for a confirmed fraud of a ring.
+
+    By all processors unless ``threads`` are given; another number of them may give other trees.
+    """
     blind = features.copy()
     blind[:, [column for column, name in enumerate(names) if name in RING_NAMES]] = 0.0
-    return fit_booster(blind, is_ring, names, RING_ROWS, seed=seed)
+    return fit_booster(blind, is_ring, names, RING_ROWS, seed=seed, threads=threads)
 
 
 def ring_probability(booster: xgboost.Booster, features: NDArray[np.float32]) -> NDArray[np.float64]:

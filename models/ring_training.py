@@ -113,10 +113,10 @@ def past_of(frame: pd.DataFrame, history: History, known: Confirmed, first: int)
     return Past(frame, history, known, rows, is_ring, np.array_split(np.arange(first, len(history)), PARTS))
 
 
-def ring_chances(past: Past | None, seed: int) -> NDArray[np.float64] | None:
+def ring_chances(past: Past | None, seed: int, threads: int | None = None) -> NDArray[np.float64] | None:
     """[n] probability of a ring's fraud, by boosters that learned without the row's part; NaN before the later parts.
 
-    None where there is no past, or a part of it holds all ring frauds.
+    None where there is no past, or a part of it holds all ring frauds. The same number of ``threads`` gives the same.
     """
     if past is None:
         return None
@@ -126,7 +126,7 @@ def ring_chances(past: Past | None, seed: int) -> NDArray[np.float64] | None:
         others = rows[(rows < part[0]) | (rows > part[-1])]
         if not is_ring[others].any():
             return None
-        booster = fit_ring_rows(features[others], is_ring[others], FEATURE_NAMES, seed)
+        booster = fit_ring_rows(features[others], is_ring[others], FEATURE_NAMES, seed, threads)
         chance[part] = ring_probability(booster, features[part])
     return chance
 

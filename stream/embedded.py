@@ -19,8 +19,7 @@ from fraud.record import Record
 from fraud.record_acts import acts_after
 from fraud.settings import Settings
 from fraud.transaction import Transaction
-from graph.ring_mark import RingMark
-from graph.ring_marks import within_hours
+from graph.ring_mark import RingMark, within_hours
 from models.scorer import Scorer
 from stream.desk import Raised, RingDesk
 from stream.embedded_ledger import EmbeddedLedger

@@ -37,7 +37,7 @@ from graph.kept import Kept
 from graph.online import OnlineGraph
 from graph.opening import open_graph_store
 from graph.ring_identity import moment
-from graph.ring_marks import within_hours
+from graph.ring_mark import within_hours
 from graph.write_behind import WriteBehind
 from models.evaluate import evaluate
 from models.report import write_report

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from fraud.ring import RingStep
 from fraud.ring_act import RingAct
 from graph.layout import DAY, HOUR, RING_LEVELS, RING_MARK_DAYS
-from graph.ring_mark import RingMark
-from graph.ring_marks import STEP, TOLD_AGAIN_DAYS, RingMarks, within_hours
+from graph.ring_mark import RingMark, within_hours
+from graph.ring_marks import STEP, TOLD_AGAIN_DAYS, RingMarks
 from graph.ring_policy import RingPolicy
 from graph.rings import RingWatch
 from graph.suspects import Suspect
