@@ -73,7 +73,7 @@ _STATISTICS = (
     _statistic(f"sum_{_WINDOW}", "total of {payments} in the last {window}", "money", "activity"),
     _statistic(f"mean_{_WINDOW}", "average of {payments} in the last {window}", "money", "amounts"),
     _statistic(f"max_{_WINDOW}", "largest of {payments} in the last {window}", "money", "amounts"),
-    _statistic(f"distinct_{_WINDOW}", "different {partners} in the last {window}", "count", "partners"),
+    _statistic(f"distinct_{_WINDOW}", "different {partners} in the last {window}", "estimate", "partners"),
     _statistic(f"decay_{_WINDOW}", "recent {payments}, weight halving every {window}", "count", "activity"),
     _statistic("count", "earlier {payments}", "count", "activity"),
     _statistic("is_new", "first of {payments}|{payments} were seen before", "flag", "age"),

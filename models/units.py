@@ -26,6 +26,11 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.1f}" if abs(value) >= 10 else f"{value:.2g}"
 
 
+def _estimate(value: float) -> str:
+    """A whole number that was estimated (``graph.kernels.windows``); none and one are told apart for certain."""
+    return f"about {value:,.0f}" if value >= 1.5 else f"{value:,.0f}"
+
+
 def _duration(hours: float) -> str:
     minutes = hours * 60.0
     if minutes < 1.5:
@@ -50,6 +55,7 @@ def _channel(code: float) -> str:
 _UNITS: Mapping[str, Callable[[float], str]] = {
     "count": _number,
     "number": _number,
+    "estimate": _estimate,
     "code": lambda value: f"{value:04.0f}",
     "money": lambda value: f"{value:,.2f}",
     "log money": lambda value: f"{math.expm1(min(value, 700.0)):,.2f}",

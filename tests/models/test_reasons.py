@@ -32,7 +32,9 @@ def test_every_feature_has_a_phrase(name: str) -> None:
     ("name", "value", "text"),
     [
         ("account_count_1h", 7, "Payments by this account in the last hour: 7"),
-        ("target_distinct_30d", 41, "Different accounts paying this merchant in the last 30 days: 41"),
+        ("target_distinct_30d", 41, "Different accounts paying this merchant in the last 30 days: about 41"),
+        ("device_distinct_1d", 4.273, "Different accounts on this device in the last day: about 4"),
+        ("device_distinct_1d", 1.016, "Different accounts on this device in the last day: 1"),
         ("device_degree", 5, "Different accounts on this device so far: 5"),
         ("pair_is_new", 1, "First of payments by this account to this merchant"),
         (
