@@ -22,7 +22,7 @@ from benchmarks.results import machine, write_result, write_section
 from graph.dense_blocks import DenseBlocks
 from graph.events import Events
 from graph.layout import DAY, HOUR, MERCHANT
-from graph.online import OnlineGraph
+from graph.online import DETECTOR_SHARE, OnlineGraph
 
 ACCOUNTS, MERCHANTS = 2_000, 500
 WINDOW = 5_000
@@ -49,7 +49,7 @@ class Shop:
 
     def __init__(self) -> None:
         self.graph = OnlineGraph(retention_days=1_000.0)
-        self.blocks = DenseBlocks(self.graph.capacity, self.graph.memory_budget // 8)
+        self.blocks = DenseBlocks(self.graph.capacity, self.graph.memory_budget // DETECTOR_SHARE)
 
     def microseconds(self, purchases: Sequence[Purchase], size: int | None = None) -> float:
         """Take purchases in, in batches of ``size`` or all at once; processor time of each."""

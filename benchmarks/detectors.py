@@ -38,7 +38,7 @@ from graph.dense_blocks import DenseBlocks
 from graph.events import FrameEvents
 from graph.features import FEATURE_NAMES
 from graph.layout import TRANSACTION
-from graph.online import OnlineGraph
+from graph.online import DETECTOR_SHARE, OnlineGraph
 from graph.shared_attributes import SharedAttributes
 from models.booster import BoosterConfig, fit_booster, margin_of
 from models.history import replay_history
@@ -87,7 +87,7 @@ def detected(frame: pd.DataFrame) -> Columns:
     The graph gives the ends their numbers, and forgets nobody meanwhile.
     """
     graph, source, n = OnlineGraph(retention_days=1_000.0), FrameEvents(frame), len(frame)
-    room = graph.memory_budget // 8
+    room = graph.memory_budget // DETECTOR_SHARE
     shared, dense = SharedAttributes(graph.capacity, room), DenseBlocks(graph.capacity, room)
     columns = np.empty((n, len(SHARED) + len(DENSE)), np.float32)
     for start in range(0, n, AT_ONCE):

@@ -29,6 +29,7 @@ from benchmarks.kill_drill import environment
 from benchmarks.payments import Sizes, payments
 from benchmarks.record_writes import processor_time
 from benchmarks.results import machine, write_result, write_section
+from benchmarks.token_key import TOKEN_KEY
 from data.tokenise import tokenise_table
 from fraud.exits import exit_status
 from fraud.progress import stage
@@ -72,7 +73,7 @@ class Prepared:
         name = f"run{self.processes}"
         return Settings.load(
             home=self.folder / name,
-            token_key="benchmark" * 4,
+            token_key=TOKEN_KEY,
             stream={
                 "broker": self.broker,
                 "prefix": f"{name}.",
@@ -87,7 +88,7 @@ class Prepared:
 def prepare(folder: Path, broker: str) -> Prepared:
     """Payments, a model trained on the first of them with 300 trees of depth 6, and the messages of the rest."""
     frame = payments(Sizes(payments=HISTORY + LIVE), seed=5)
-    settings = Settings.load(home=folder / "home", token_key="benchmark" * 4)
+    settings = Settings.load(home=folder / "home", token_key=TOKEN_KEY)
     history = tokenise_table(frame.iloc[:HISTORY].reset_index(drop=True), Tokeniser.from_settings(settings))
     model = folder / "model"
     train(

@@ -29,7 +29,7 @@ from graph.pairs import PairTable
 from graph.preview import look_at
 from graph.shared_attributes import SharedAttributes
 
-__all__ = ["DETECTORS", "OnlineGraph", "detectors_of"]
+__all__ = ["DETECTORS", "DETECTOR_SHARE", "OnlineGraph", "detectors_of"]
 
 PAIRS_A_NODE = 4
 """What the budget allows for: accounts have a dozen pairs, the other nodes share theirs."""

@@ -76,12 +76,12 @@ class Pipeline:
         scores = scorer.score(observation)
         flagged = np.flatnonzero(scores.decision != APPROVE).tolist()
         reasons = scorer.explain(scores, flagged) if flagged else []
-        explained = {
-            row: why + finding_reasons(observation.findings(row))
-            for row, why in zip(flagged, reasons, strict=True)
-        }
         evidence = scorer.ring_evidence(observation.features, scores)
         suspected = sorted({*flagged, *evidence})
+        findings = {row: observation.findings(row) for row in suspected}
+        explained = {
+            row: why + finding_reasons(findings[row]) for row, why in zip(flagged, reasons, strict=True)
+        }
         suspicions = [
             Suspicion(
                 suspect=suspect_of(
@@ -91,7 +91,7 @@ class Pipeline:
                 reasons=explained.get(row, ()),
                 marks=row in evidence,
                 alerts=row in explained,
-                findings=observation.findings(row),
+                findings=findings[row],
             )
             for row in suspected
         ]  # fmt: skip

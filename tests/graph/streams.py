@@ -5,13 +5,16 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from hypothesis import strategies as st
 
+from graph import snapshot
 from graph.events import LABEL, RING_MARK, TRANSACTION, Events
 from graph.found import FoundPatterns
 from graph.observation import ARRAYS, Observation
+from graph.online import OnlineGraph
 
 SECOND = 1_000_000
 HOUR = 3600 * SECOND
@@ -113,6 +116,29 @@ def assert_same_bits(one: Observation, other: Observation) -> None:
     for ours, theirs in zip((one.found, *one.detected), (other.found, *other.detected), strict=True):
         for name in FoundPatterns.__slots__:
             _assert_same_array(f"found.{name}", getattr(ours, name), getattr(theirs, name))
+
+
+def assert_cuts_and_a_restart_change_nothing(
+    whole: OnlineGraph, cut: OnlineGraph, stream: Sequence[Raw], size: int, folder: Path
+) -> Observation:
+    """Two graphs alike, the one shown a stream at once, the other in parts, saved and restored after the fifth.
+
+    Returns what the one said, which is what the other did; their detector holds the same bytes then.
+    """
+    seen = whole.observe(to_events(stream))
+    row = 0
+    for start in range(0, len(stream), size):
+        if start // size == 5:
+            snapshot.save(cut, folder / "graph")
+            cut = snapshot.load(folder / "graph")
+        part = cut.observe(to_events(stream[start : start + size]))
+        assert_same_bits(part, rows(seen, row, row + len(part)))
+        row += len(part)
+    used = whole.index.used
+    assert cut.index.used == used
+    for name, block in whole.detectors[0].blocks(used).items():
+        assert block.tobytes() == cut.detectors[0].blocks(used)[name].tobytes(), name
+    return seen
 
 
 def _assert_same_array(name: str, left: np.ndarray, right: np.ndarray) -> None:

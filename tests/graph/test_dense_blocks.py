@@ -16,13 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fraud.ring import NodeKind
-from graph import snapshot
 from graph.dense_blocks import BlockPolicy, DenseBlocks
 from graph.finding import Finding, FindingKind, FoundEdge
 from graph.layout import ACCOUNT, DAY, DEVICE, HOUR, MERCHANT, NODE_KINDS
 from graph.name_layout import unpack_name
 from graph.online import DETECTORS, OnlineGraph
-from tests.graph.streams import Raw, assert_same_bits, rows, to_events
+from tests.graph.streams import Raw, assert_cuts_and_a_restart_change_nothing, to_events
 
 ONE = 1 << 16
 START = 20_000 * DAY
@@ -269,18 +268,7 @@ def test_batches_and_a_restart_change_nothing(tmp_path: Path, bounds: dict[str, 
     """The smallest graph holds 64 nodes, and forgets some of these all the time."""
     stream = chance_stream(size, 600, accounts=25, merchants=90)
     (whole, _), (cut, _) = watching(**bounds), watching(**bounds)
-    seen = whole.observe(to_events(stream))
-    row = 0
-    for start in range(0, len(stream), size):
-        if start // size == 5:
-            snapshot.save(cut, tmp_path / "graph")
-            cut = snapshot.load(tmp_path / "graph")
-        part = cut.observe(to_events(stream[start : start + size]))
-        assert_same_bits(part, rows(seen, row, row + len(part)))
-        row += len(part)
-    used = whole.index.used
-    for name, block in whole.detectors[0].blocks(used).items():
-        assert block.tobytes() == cut.detectors[0].blocks(used)[name].tobytes(), name
+    assert_cuts_and_a_restart_change_nothing(whole, cut, stream, size, tmp_path)
 
 
 def test_the_streams_that_are_cut_hold_findings() -> None:

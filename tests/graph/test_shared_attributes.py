@@ -28,7 +28,7 @@ from graph.layout import DAY, HOUR
 from graph.motif_layout import FoundArrays
 from graph.online import DETECTORS, OnlineGraph
 from graph.shared_attributes import SharedAttributes, SharingPolicy
-from tests.graph.streams import Raw, assert_same_bits, rows, to_events
+from tests.graph.streams import Raw, assert_cuts_and_a_restart_change_nothing, assert_same_bits, to_events
 
 ONE = 1 << 16
 START = 20_000 * DAY
@@ -248,20 +248,8 @@ def test_batches_and_a_restart_change_nothing(tmp_path: Path, bounds: dict[str, 
     """The smallest graph holds 64 nodes, and forgets some of these all the time."""
     stream = chance_stream(size, 600)
     (whole, _), (cut, _) = watching(**bounds), watching(**bounds)
-    seen = whole.observe(to_events(stream))
+    seen = assert_cuts_and_a_restart_change_nothing(whole, cut, stream, size, tmp_path)
     assert sum(len(seen.detected[0].findings(row)) for row in range(len(seen))) > 30
-    row = 0
-    for start in range(0, len(stream), size):
-        if start // size == 5:
-            snapshot.save(cut, tmp_path / "graph")
-            cut = snapshot.load(tmp_path / "graph")
-        part = cut.observe(to_events(stream[start : start + size]))
-        assert_same_bits(part, rows(seen, row, row + len(part)))
-        row += len(part)
-    used = whole.index.used
-    assert cut.index.used == used
-    for name, block in whole.detectors[0].blocks(used).items():
-        assert block.tobytes() == cut.detectors[0].blocks(used)[name].tobytes(), name
 
 
 def test_what_the_graph_evicts_leaves_nothing_behind() -> None:
