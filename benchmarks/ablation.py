@@ -47,6 +47,7 @@ from models.periods import Periods, cut_periods
 from models.ring_history import marks_of, prior_judge
 from models.ring_rows import ring_probability
 from models.ring_training import Confirmed, learn_rings, past_of, ring_chances, suspicions_of, told_from
+from models.row_prior import row_prior
 
 DAYS, ACCOUNTS = 60, 3_000
 TEST_DAYS = 15
@@ -182,15 +183,15 @@ def _marks(frame: pd.DataFrame, trial: Trial) -> list[RingMark]:
     )
     past = frame.iloc[:cut]
     ringed = past_of(past, before, Confirmed.of(past, trial.label[:cut]), int(trial.periods.sage[0]))
-    chance = ring_chances(ringed, trial.seed)
-    model = learn_rings(ringed, chance, 0.0, trial.seed)
-    if ringed is None or chance is None or model is None:
+    chances = ring_chances(ringed, trial.seed, prior=row_prior())
+    model = learn_rings(ringed, chances, 0.0, trial.seed)
+    if ringed is None or chances is None or model is None:
         raise InputError(f"world {trial.seed}: too few rings to learn from")
     rules = model.rules
     watch = RingWatch(judge=prior_judge(rules.told_from, rules.base_rate, trial.seed))
     after = ring_probability(model.rows.booster, history.features[cut:])
-    everything = np.concatenate([chance, after])
-    least = np.where(np.arange(len(everything)) < cut, told_from(ringed, chance), rules.told_from)
+    everything = np.concatenate([chances.of_row, after])
+    least = np.where(np.arange(len(everything)) < cut, told_from(ringed, chances.of_row), rules.told_from)
     told = np.flatnonzero(everything >= least)
 
     def suspicions() -> Iterator[tuple[Suspect, tuple[Finding, ...]]]:

@@ -185,6 +185,9 @@ class RingWatch:
 
     def _report(self, ring: RingState, time: int) -> RingChange | None:
         policy = self.policy
+        if ring.absorbed and ring.standing.status is RingStatus.OPEN:
+            # Whatever it scores now: people know the accounts that it took in by another ring's alert, which ends.
+            return self._tell(ring)
         if self.judge is not None:
             least = self.judge.report_from
         else:

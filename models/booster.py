@@ -80,17 +80,20 @@ def fit_booster(
     seed: int = 0,
     threads: int | None = None,
     on_round: Callable[[int], None] | None = None,
+    weight: NDArray[np.float32] | None = None,
+    start: xgboost.Booster | None = None,
 ) -> xgboost.Booster:
     """Fit on rows ``X`` [n, F] (NaN: does not apply) and labels ``y`` [n] in {0, 1}.
 
     With ``validation``, later in time than the training rows, boosting stops when its average precision has not risen
     for ``config.patience`` rounds, and only the trees up to the best round are kept. The same data, seed and number
-    of threads give the same booster. ``on_round`` is told each finished round. Raises InputError when a class is
-    missing or the shapes disagree.
+    of threads give the same booster. ``on_round`` is told each finished round. A row counts ``weight`` [n] times. With
+    ``start`` the trees of that booster come first, unchanged, and new ones mend what they leave. Raises InputError when
+    a class is missing or the shapes disagree.
     """
     config = config or BoosterConfig()
     names = list(feature_names)
-    train = _matrix(X, y, names, "training rows", threads)
+    train = _matrix(X, y, names, "training rows", threads, weight)
     evals = (
         []
         if validation is None
@@ -104,6 +107,7 @@ def fit_booster(
         custom_metric=_average_precision if evals else None,
         callbacks=_callbacks(config, bool(evals), on_round),
         verbose_eval=False,
+        xgb_model=start,
     )
     return booster
 
@@ -163,7 +167,12 @@ def load_booster(path: Path) -> xgboost.Booster:
 
 
 def _matrix(
-    X: NDArray[np.float32], y: NDArray[Any], names: list[str], what: str, threads: int | None
+    X: NDArray[np.float32],
+    y: NDArray[Any],
+    names: list[str],
+    what: str,
+    threads: int | None,
+    weight: NDArray[np.float32] | None = None,
 ) -> xgboost.DMatrix:
     if X.ndim != 2 or X.shape != (len(y), len(names)):
         raise InputError(f"{what}: shape {X.shape} for {len(y)} labels and {len(names)} feature names")
@@ -172,7 +181,7 @@ def _matrix(
         raise InputError(
             f"{what}: {frauds} frauds among {len(y)} rows; both classes are needed, take a longer period"
         )
-    return xgboost.DMatrix(bounded(X), label=y, feature_names=names, nthread=threads)
+    return xgboost.DMatrix(bounded(X), label=y, weight=weight, feature_names=names, nthread=threads)
 
 
 def _parameters(config: BoosterConfig, y: NDArray[Any], seed: int, threads: int | None) -> dict[str, Any]:

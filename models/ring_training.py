@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import xgboost
 from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score
 
 from graph.events import TRANSACTION, FrameEvents
 from graph.features import FEATURE_NAMES
@@ -33,18 +34,18 @@ from models.ring_rules import RingRules
 from models.thresholds import share_cut
 
 __all__ = [
-    "REPORT_FROM", "Confirmed", "Past", "formed", "learn_rings", "past_of", "ring_chances",
+    "REPORT_FROM", "Chances", "Confirmed", "Past", "formed", "learn_rings", "past_of", "ring_chances",
     "serving_told_from", "suspicions_of", "told_from",
 ]  # fmt: skip
 
 PARTS = 3
 LEAST_RING_FRAUDS = 300
 """Confirmed frauds of rings from which rows and groups can be learned; the rules do better than what fewer teach."""
-TOLD_SHARE = 0.02
+TOLD_SHARE = 0.01
 """Of payments that the ring desk is told of."""
 LEAST_UNSEEN = 2_000
 """Payments without a known outcome from which a share of them can be read off."""
-REPORT_FROM = 0.5
+REPORT_FROM = 0.45
 """Probability from which a ring is reported; tuned on simulated worlds (docs/rings.md)."""
 OWN_WEIGHT = 2.0
 """What a group of the history weighs beside one of the prior."""
@@ -85,19 +86,28 @@ class Past(NamedTuple):
         return float(self.is_ring[self.rows].mean())
 
 
-def learn_rings(
-    past: Past | None, chance: NDArray[np.float64] | None, look_from: float, seed: int
-) -> RingModel | None:
+class Chances(NamedTuple):
+    """How probable it is of each payment of a past that a ring made it, as told without that payment."""
+
+    of_row: NDArray[np.float64]
+    """[n] by boosters that learned without the row's part; NaN before the later parts"""
+    start: xgboost.Booster | None = None
+    """What they went on from, and what the rows that serve are to go on from."""
+
+
+def learn_rings(past: Past | None, chances: Chances | None, look_from: float, seed: int) -> RingModel | None:
     """Fit rows and judge on a past with its ``ring_chances``; None where there is nothing to learn from.
 
     ``look_from`` is the score of the deciding model from which payments are looked at.
     """
-    if past is None or chance is None:
+    if past is None or chances is None:
         return None
-    own = formed(past, chance)
+    own = formed(past, chances.of_row)
     figures, is_ring, weight = join([prior_groups(), own._replace(weight=OWN_WEIGHT * own.weight)])
-    rows = fit_ring_rows(past.history.features[past.rows], past.is_ring[past.rows], FEATURE_NAMES, seed)
-    least = serving_told_from(past, rows) or told_from(past, chance)
+    rows = fit_ring_rows(
+        past.history.features[past.rows], past.is_ring[past.rows], FEATURE_NAMES, seed, start=chances.start
+    )
+    least = serving_told_from(past, rows) or told_from(past, chances.of_row)
     rules = RingRules(look_from, least, REPORT_FROM, past.base_rate)
     judge = GroupJudge(fit_groups(figures, is_ring, weight, seed), rules)
     return RingModel(RingRows(rows), judge, rules)
@@ -113,11 +123,27 @@ def past_of(frame: pd.DataFrame, history: History, known: Confirmed, first: int)
     return Past(frame, history, known, rows, is_ring, np.array_split(np.arange(first, len(history)), PARTS))
 
 
-def ring_chances(past: Past | None, seed: int, threads: int | None = None) -> NDArray[np.float64] | None:
-    """[n] probability of a ring's fraud, by boosters that learned without the row's part; NaN before the later parts.
+def ring_chances(
+    past: Past | None, seed: int, threads: int | None = None, prior: xgboost.Booster | None = None
+) -> Chances | None:
+    """What boosters say of the later parts, each having learned without the row's part.
 
-    None where there is no past, or a part of it holds all ring frauds. The same number of ``threads`` gives the same.
+    They go on from ``prior`` where that tells the past's confirmed rings apart at least as well (average precision) as
+    learning from nothing. None where there is no past, or a part of it holds all ring frauds. The same number of
+    ``threads`` gives the same.
     """
+    own = _told_without(past, seed, threads, None)
+    if past is None or own is None:
+        return None
+    further = None if prior is None else _told_without(past, seed, threads, prior)
+    if further is None or _tells_apart(past, further) < _tells_apart(past, own):
+        return Chances(own)
+    return Chances(further, prior)
+
+
+def _told_without(
+    past: Past | None, seed: int, threads: int | None, start: xgboost.Booster | None
+) -> NDArray[np.float64] | None:
     if past is None:
         return None
     features, is_ring, rows = past.history.features, past.is_ring, past.rows
@@ -126,9 +152,16 @@ def ring_chances(past: Past | None, seed: int, threads: int | None = None) -> ND
         others = rows[(rows < part[0]) | (rows > part[-1])]
         if not is_ring[others].any():
             return None
-        booster = fit_ring_rows(features[others], is_ring[others], FEATURE_NAMES, seed, threads)
+        booster = fit_ring_rows(features[others], is_ring[others], FEATURE_NAMES, seed, threads, start)
         chance[part] = ring_probability(booster, features[part])
     return chance
+
+
+def _tells_apart(past: Past, chance: NDArray[np.float64]) -> float:
+    rows = past.rows[~np.isnan(chance[past.rows])]
+    if not past.is_ring[rows].any():
+        return 0.0
+    return float(average_precision_score(past.is_ring[rows], chance[rows]))
 
 
 def formed(past: Past, chance: NDArray[np.float64]) -> Groups:

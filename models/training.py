@@ -39,7 +39,8 @@ from models.history import History, replay_history
 from models.periods import Periods, cut_periods
 from models.ring_history import marks_of_past
 from models.ring_rows import LOOK_SHARE
-from models.ring_training import Confirmed, Past, learn_rings, past_of, ring_chances
+from models.ring_training import Chances, Confirmed, Past, learn_rings, past_of, ring_chances
+from models.row_prior import row_prior
 from models.thresholds import Thresholds, choose_thresholds, share_cut
 
 __all__ = ["TrainingResult", "command", "train"]
@@ -80,10 +81,10 @@ def train(
         history = replay_history(known_by_then, graph, advance=advance)
     ringed = past_of(past, history, Confirmed.of(past, label), int(periods.sage[0]))
     with stage("Learn which payments look like a ring's"):
-        chance = ring_chances(ringed, seed)
-    if ringed is not None and chance is not None:
+        chances = ring_chances(ringed, seed, prior=row_prior())
+    if ringed is not None and chances is not None:
         with stage("Replay history with what the ring desk would have said", total=2 * len(past)) as advance:
-            marks = marks_of_past(ringed, chance, seed)
+            marks = marks_of_past(ringed, chances.of_row, seed)
             graph = OnlineGraph.within(settings.online, detecting=False)
             replay_history(known_by_then, graph, marks=marks, into=history, advance=advance)
     checkpoint = out.with_name(f".{out.name}.sage-checkpoint")
@@ -96,7 +97,7 @@ def train(
     with stage("Train the booster", total=2 * config.trees) as advance:
         booster = train_booster(history, label, periods, sage.weights, config, seed, lambda _: advance())
     result = _finish(
-        past, history, label, periods, sage, booster, (ringed, chance), config, settings, seed, out
+        past, history, label, periods, sage, booster, (ringed, chances), config, settings, seed, out
     )
     checkpoint.unlink(missing_ok=True)
     return result
@@ -145,7 +146,7 @@ def _finish(
     periods: Periods,
     sage: TrainedSage,
     booster: xgboost.Booster,
-    ringed: tuple[Past | None, NDArray[np.float64] | None],
+    ringed: tuple[Past | None, Chances | None],
     config: BoosterConfig,
     settings: Settings,
     seed: int,

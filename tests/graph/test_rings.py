@@ -169,6 +169,28 @@ def test_rings_that_meet_keep_the_older_identity_and_the_other_points_to_it() ->
     assert RingStep.MERGED in steps
 
 
+class Few:
+    """Takes small groups for rings and large ones for none."""
+
+    base_rate = 0.011
+    report_from = 0.5
+
+    def score(self, figures: Sequence[float]) -> float:
+        return 0.9 if math.exp(figures[FIGURES.index("accounts")]) < 5.0 else 0.1
+
+
+def test_a_ring_that_takes_in_another_is_told_whatever_it_scores_now() -> None:
+    """Its alert is all that is left of the other's."""
+    seen = RingWatch(judge=Few())
+    meet = [suspect(20 + i, account, device("d3", 6), score=0.9) for i, account in enumerate("axbycz")]
+    changes = [change for one in [*two_rings(), *meet] for change in seen.observe(one)]
+    older = changes[0].ring
+    ended = next(place for place, change in enumerate(changes) if change.ring.merged_into == older.ring_id)
+    assert changes[ended + 1].ring is older
+    assert older.score == 0.1
+    assert older.reported_accounts == 6
+
+
 def test_one_common_account_is_no_reason_to_merge() -> None:
     many = [suspect(i, account, device("d1", 7)) for i, account in enumerate("abcdefg")]
     many += [suspect(10 + i, account, device("d2", 7)) for i, account in enumerate("tuvwxyz")]

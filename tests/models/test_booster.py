@@ -109,3 +109,11 @@ def test_imbalance_weights() -> None:
     y = np.array([1] + [0] * 100)
     weights = [BoosterConfig(imbalance=kind).fraud_weight(y) for kind in ("none", "root", "balanced")]
     assert weights == [1.0, 10.0, 100.0]
+
+
+def test_a_row_counts_as_often_as_it_weighs() -> None:
+    X, y = rows(600, 12, 9)
+    config = BoosterConfig(trees=20, depth=3)
+    plain = fit_booster(X, y, NAMES, config, threads=1)
+    heavy = fit_booster(X, y, NAMES, config, threads=1, weight=np.where(y == 1, 20.0, 1.0).astype(np.float32))
+    assert margin_of(heavy, X).mean() > margin_of(plain, X).mean() + 1.0

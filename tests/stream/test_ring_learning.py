@@ -24,7 +24,9 @@ from models.artefact import load_artefact
 from models.history import History, replay_history
 from models.ring_history import marks_of, marks_of_past
 from models.ring_model import RingModel
+from models.ring_rows import FURTHER
 from models.ring_training import TOLD_SHARE, Confirmed, learn_rings, past_of, ring_chances, serving_told_from
+from models.row_prior import RowSample, fit_row_prior
 from models.scorer import Scorer
 from stream.desk import RingDesk
 from stream.embedded import Embedded
@@ -118,6 +120,28 @@ def test_the_booster_that_serves_tells_by_a_cut_of_its_own(
     assert serving_told_from(ringed, model.rows.booster) is None
 
 
+def test_a_past_goes_on_from_what_other_worlds_taught_only_where_that_tells_its_own_rings_apart(
+    past: Past,
+) -> None:
+    known = Confirmed.of(past.frame, known_at(past.frame, SINCE))
+    ringed = past_of(past.frame, past.history, known, len(past.frame) // 10)
+    assert ringed is not None
+    rows, truth = ringed.rows, ringed.is_ring[ringed.rows]
+    right, wrong = (
+        fit_row_prior([RowSample(past.history.features[rows], said, np.ones(len(rows), np.float32))])
+        for said in (truth, np.random.default_rng(0).permutation(truth))
+    )
+    helped, alone = ring_chances(ringed, 0, prior=right), ring_chances(ringed, 0, prior=wrong)
+    assert helped is not None
+    assert alone is not None
+    assert helped.start is right
+    assert alone.start is None
+    assert np.array_equal(alone.of_row, ring_chances(ringed, 0).of_row, equal_nan=True)  # type: ignore[union-attr]
+    model = learn_rings(ringed, helped, 0.0, 0)
+    assert model is not None
+    assert model.rows.booster.num_boosted_rounds() == right.num_boosted_rounds() + FURTHER.trees
+
+
 @pytest.mark.slow
 def test_a_learned_model_tells_the_desk_and_a_replay_reports_what_its_desk_does(
     world: World, past: Past
@@ -166,10 +190,10 @@ def test_the_past_is_marked_as_a_desk_would_have(past: Past) -> None:
     """Marks move the two features and nothing else."""
     known = Confirmed.of(past.frame, known_at(past.frame, SINCE))
     ringed = past_of(past.frame, past.history, known, len(past.frame) // 10)
-    chance = ring_chances(ringed, 0)
+    chances = ring_chances(ringed, 0)
     assert ringed is not None
-    assert chance is not None
-    marks = marks_of_past(ringed, chance, 0)
+    assert chances is not None
+    marks = marks_of_past(ringed, chances.of_row, 0)
     assert len({one.account for one in marks if one.level}) > 5
     assert min(one.time for one in marks) >= past.history.time[ringed.parts[1][0]]
     marked = replay_history(past.hidden, OnlineGraph.within(Settings.load().online), marks=marks)
