@@ -144,9 +144,10 @@ def test_a_past_goes_on_from_what_other_worlds_taught_only_where_that_tells_its_
 
 @pytest.mark.slow
 def test_a_learned_model_tells_the_desk_and_a_replay_reports_what_its_desk_does(
-    world: World, past: Past
+    world: World, past: Past, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Over a restart of the desk as well."""
+    """Over a restart of the desk as well; it is told of twice as many payments as another."""
+    monkeypatch.setattr(ring_training, "TOLD_SHARE", 0.02)
     artefact = load_artefact(world.model)
     scorer = Scorer(replace(artefact, rings=learned(past, past.frame)))
     judge = scorer.ring_judge
@@ -222,7 +223,7 @@ class Served:
 def served(world: World, past: Past, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     """By a judge that reports what is a ring with one chance in fifty: these few days hold no better one.
 
-    Its desk is told of twice as many payments as another, so that it has something to say.
+    Its desk is told of four times as many payments as another, so that it has something to say.
     """
     monkeypatch.setattr(ring_training, "REPORT_FROM", 0.02)
     monkeypatch.setattr(ring_training, "TOLD_SHARE", 0.04)
@@ -267,7 +268,7 @@ def test_one_process_decides_as_a_replay_does_whatever_its_batches_and_kills(
         pipeline.decide(payments[begin : begin + 173])
     entries = [entry for some in EmbeddedLedger(record.engine).read(0) for _, entry in some]
     marks = [entry for entry in entries if entry.kind == "rings"]
-    assert len(marks) > 3
+    assert len(marks) >= 3
     assert [one.start for one in marks[1:]] == [one.stop for one in marks[:-1]]
     ids = served.live["transaction_id"].tolist()[-600:]
     assert features_of(record, ids).tobytes() == features_of(served.record, ids).tobytes()
