@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import xgboost
+from numpy.typing import NDArray
 
 from benchmarks.ring_quality import ACCOUNTS, DAYS, START, TUNED
 from benchmarks.token_key import TOKEN_KEY
@@ -71,12 +72,9 @@ def _fold(seed: int) -> int:
 def _sampled(folder: Path, seed: int) -> RowSample:
     path = folder / f"rows-{seed}.npz"
     if not path.exists():
-        past = _past(seed)
-        chances = ring_chances(past, seed, threads=1)
-        if chances is None:
-            raise InputError(f"world {seed}: too few rings to learn from")
+        past, chance = _told(seed)
         rows = np.arange(int(past.parts[0][0]), len(past.history))
-        sample = sample_rows(past.history.features[rows], past.is_ring[rows], chances.of_row[rows], seed)
+        sample = sample_rows(past.history.features[rows], past.is_ring[rows], chance[rows], seed)
         np.savez(path, features=sample.features, is_ring=sample.is_ring, weight=sample.weight)
     with np.load(path) as kept:
         return RowSample(kept["features"], kept["is_ring"], kept["weight"])
@@ -92,17 +90,12 @@ def _trees(folder: Path, name: str, seeds: Sequence[int]) -> xgboost.Booster:
 def _formed(folder: Path, seed: int) -> Groups:
     path = folder / f"groups-{seed}.npz"
     if not path.exists():
-        past = _past(seed)
-        chances = ring_chances(
-            past, seed, threads=1, prior=load_booster(folder / f"without-{_fold(seed)}.ubj")
-        )
-        if chances is None:
-            raise InputError(f"world {seed}: too few rings to learn from")
-        save_prior(formed(past, chances.of_row), path)
+        save_prior(formed(*_told(seed, load_booster(folder / f"without-{_fold(seed)}.ubj"))), path)
     return prior_groups(path)
 
 
-def _past(seed: int) -> Past:
+def _told(seed: int, prior: xgboost.Booster | None = None) -> tuple[Past, NDArray[np.float64]]:
+    """A world as a history, and how probable each of its payments is a ring's."""
     with tempfile.TemporaryDirectory() as home:
         settings = Settings.load(home=Path(home), token_key=TOKEN_KEY)
         world = simulate(Path(home) / "world", days=DAYS, accounts=ACCOUNTS, seed=seed, start=START)
@@ -110,9 +103,10 @@ def _past(seed: int) -> Past:
     history = replay_history(frame, OnlineGraph.within(settings.online))
     label = frame["reported_fraud"].to_numpy(np.int8, copy=True)
     past = past_of(frame, history, Confirmed.of(frame, label), int(WARM_UP * len(frame)))
-    if past is None:
+    chances = ring_chances(past, seed, threads=1, prior=prior)
+    if past is None or chances is None:
         raise InputError(f"world {seed}: too few rings to learn from")
-    return past
+    return past, chances.of_row
 
 
 if __name__ == "__main__":

@@ -204,7 +204,6 @@ class RingWatch:
         known = ring.first_reported is not None or ring.reported_accounts > 0
         if (
             known
-            and not ring.absorbed
             and len(ring.accounts) < grown * ring.reported_accounts
             and ring.money < grown * ring.reported_money
         ):

@@ -132,7 +132,7 @@ def ring_chances(
     learning from nothing. None where there is no past, or a part of it holds all ring frauds. The same number of
     ``threads`` gives the same.
     """
-    own = _told_without(past, seed, threads, None)
+    own = None if past is None else _told_without(past, seed, threads, None)
     if past is None or own is None:
         return None
     further = None if prior is None else _told_without(past, seed, threads, prior)
@@ -142,10 +142,8 @@ def ring_chances(
 
 
 def _told_without(
-    past: Past | None, seed: int, threads: int | None, start: xgboost.Booster | None
+    past: Past, seed: int, threads: int | None, start: xgboost.Booster | None
 ) -> NDArray[np.float64] | None:
-    if past is None:
-        return None
     features, is_ring, rows = past.history.features, past.is_ring, past.rows
     chance = np.full(len(past.history), np.nan)
     for part in past.parts[1:]:

@@ -2,7 +2,8 @@
 
 A history of weeks confirms a few dozen rings, most of them of kinds seen a handful of times. ``row_prior.ubj`` has
 learned from worlds that hold more than a thousand; ``python -m benchmarks.ring_prior`` makes it. A history goes on from
-it only where that told its own rings apart better than learning from nothing (``models.ring_training.ring_chances``).
+it only where that tells its own rings apart at least as well as learning from nothing
+(``models.ring_training.ring_chances``).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ CONFIG: BoosterConfig = RING_ROWS.model_copy(update={"trees": 250})
 HARD_SHARE = 0.1
 """Of a world's payments, those most like a ring's, that are all kept."""
 OTHER_SHARE = 0.05
-"""Of the rest, how many are kept for all."""
+"""Of the rest, the share that is kept and stands for all of it."""
 
 
 class RowSample(NamedTuple):
@@ -48,10 +49,9 @@ def sample_rows(
 
     ``chance`` [n] is what a booster says that learned without the payment, NaN where there is none.
     """
-    told = chance >= np.nanquantile(chance, 1.0 - HARD_SHARE)
-    sampled = ~told & (np.random.default_rng(seed).random(len(chance)) < OTHER_SHARE)
-    kept = np.flatnonzero(told | (is_ring == 1) | sampled)
-    stands_for = np.where(told[kept] | (is_ring[kept] == 1), 1.0, 1.0 / OTHER_SHARE)
+    surely = (chance >= np.nanquantile(chance, 1.0 - HARD_SHARE)) | (is_ring == 1)
+    kept = np.flatnonzero(surely | (np.random.default_rng(seed).random(len(chance)) < OTHER_SHARE))
+    stands_for = np.where(surely[kept], 1.0, 1.0 / OTHER_SHARE)
     return RowSample(features[kept], is_ring[kept], stands_for.astype(np.float32))
 
 
