@@ -1,4 +1,4 @@
-"""What a commit of ten transactions costs the record, with and without young eras and a thread for checkpoints.
+"""What a commit of ten transactions costs the record: with and without young eras, checkpoints beside and room made.
 
 ``python -m benchmarks.small_writes``. At 1,000 transactions a second a worker commits about a hundred times a second,
 ten transactions each, and every decision waits for its commit. All sides write the same transactions in turn, so that
@@ -46,6 +46,8 @@ class Side:
     record: Record
     log: Path
     """SQLite's write-ahead log."""
+    rests: bool
+    """Whether room is made between two commits."""
     seconds: list[float] = field(default_factory=list)
     processor: list[float] = field(default_factory=list)
     logged: list[int] = field(default_factory=list)
@@ -65,6 +67,8 @@ class Side:
             self.processor.append(cost)
             if (grown := self.log.stat().st_size - before) > 0:
                 self.logged.append(grown)
+        if self.rests:
+            self.record.make_room()
 
     def figures(self) -> dict[str, float]:
         """Milliseconds, and kilobytes."""
@@ -84,11 +88,12 @@ def measure(folder: Path) -> dict[str, dict[str, float]]:
     young = record_eras.YOUNG_TRANSACTIONS
     with ExitStack() as opened:
         sides = []
-        for number, (name, most, aside) in enumerate(
+        for number, (name, most, aside, rests) in enumerate(
             (
-                ("one era, checkpoints within commits", 0, False),
-                ("young eras, checkpoints within commits", young, False),
-                ("young eras, checkpoints beside", young, True),
+                ("one era, checkpoints within commits", 0, False, False),
+                ("young eras, checkpoints within commits", young, False, False),
+                ("young eras, checkpoints beside", young, True, False),
+                ("the same, and room made between commits", young, True, True),
             )
         ):
             path = folder / f"record{number}.sqlite3"
@@ -96,7 +101,7 @@ def measure(folder: Path) -> dict[str, dict[str, float]]:
             opened.callback(record.close)
             if aside:
                 opened.enter_context(Checkpoints(record.engine))
-            sides.append(Side(name, most, record, path.with_name(path.name + "-wal")))
+            sides.append(Side(name, most, record, path.with_name(path.name + "-wal"), rests))
         for batch in batches(FILL, 1_000):
             for side in sides:
                 side.write(batch, counted=False)
@@ -118,7 +123,7 @@ def section(found: dict[str, Any]) -> str:
         "",
         f"{datetime.now(UTC):%Y-%m-%d}, `python -m benchmarks.small_writes`, {machine('SQLAlchemy')}, "
         f"{found['load']:.1f} processes wanting to run. {COMMITS:,} commits of {ROWS} transactions each to SQLite, "
-        f"after {FILL},000 transactions, the three in turn.",
+        f"after {FILL},000 transactions, the four in turn.",
         "",
         "| | p50 ms | p99 ms | longest ms | processor ms | KB to the log |",
         "|---|---:|---:|---:|---:|---:|",

@@ -119,6 +119,12 @@ class Record(RecordReader):
         repeated = (one.transaction_id for i, one in enumerate(transactions) if i not in kept)
         return Written(new=len(new), repeated=tuple(repeated))
 
+    def make_room(self) -> None:
+        """Do now, while nobody waits, what a small batch to come would have to do first; see ``record_eras``."""
+        if self._batches.crowded:
+            with self._transaction() as connection:
+                self._batches.make_room(connection)
+
     def write_labels(
         self, labels: Iterable[Label], *, stream: str = "main", positions: Mapping[str, int] | None = None
     ) -> None:

@@ -21,7 +21,7 @@ from fraud.database import upsert_in
 from fraud.decision import Decision
 from fraud.errors import InputError
 from fraud.receipt import ReceiptBatch
-from fraud.record_eras import Extent, era_of
+from fraud.record_eras import Extent, make_room, place_of
 from fraud.record_hashes import id_hashes, id_name_hashes, name_hashes
 from fraud.record_known import KnownIds
 from fraud.record_lookup import row_ids
@@ -92,6 +92,7 @@ class BatchWriter:
         self._known = KnownIds()
         self._encoder = ThreadPoolExecutor(1, thread_name_prefix="receipts")
         """Compression and SQL both leave the interpreter to others, so that they can go on at once."""
+        self._crowded: set[str] = set()
 
     def write(
         self, connection: Connection, stream: str, decided: Decided, *, even_empty: bool
@@ -117,6 +118,16 @@ class BatchWriter:
                     raise
                 rows = [i for i in rows if ids[i] not in known]
         return None, []
+
+    @property
+    def crowded(self) -> bool:
+        """Whether ``make_room`` has something to do."""
+        return bool(self._crowded)
+
+    def make_room(self, connection: Connection) -> None:
+        """Move names of small batches to where they stay, which a batch to come would otherwise have to do."""
+        while self._crowded:
+            make_room(connection, self._crowded.pop())
 
     def _new_rows(self, connection: Connection, ids: list[str], hashes: NDArray[np.int64]) -> list[int]:
         if not ids:
@@ -148,10 +159,12 @@ class BatchWriter:
         try:
             first = batch_id << ROW_BITS
             times = [one.event_time for one in decided.transactions]
-            era = era_of(connection, stream, batch_id, Extent(size, min(times), max(times)))
+            place = place_of(connection, stream, batch_id, Extent(size, min(times), max(times)))
+            if place.is_crowded:
+                self._crowded.add(stream)
             bulk_insert(connection, table.transactions, _transaction_rows(first, decided.transactions))
             bulk_insert(connection, table.decisions, _decision_rows(first, decided.decisions))
-            _insert_mentions(connection, era, first, _mention_keys(decided.transactions, hashes))
+            _insert_mentions(connection, place.era, first, _mention_keys(decided.transactions, hashes))
             if encoding is not None and decided.receipts is not None:
                 row = {"model_version": decided.receipts.model_version, "body": encoding.result()}
                 connection.execute(NEW_RECEIPTS, {"batch_id": batch_id, **row})
@@ -239,7 +252,9 @@ def _mention_keys(transactions: Sequence[Transaction], hashes: NDArray[np.int64]
         keys.append(_keys(name_hashes(there), at))
     # Not numpy's unique: a flag a key costs less than its copies.
     ordered = np.sort(np.concatenate(keys))
-    return ordered[np.flatnonzero(np.diff(ordered, prepend=ordered[0] - 1))]
+    is_first = np.ones(len(ordered), dtype=np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])
+    return ordered[is_first]
 
 
 def _keys(hashes: NDArray[np.int32], rows: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -2,25 +2,28 @@
 
 The names of a batch lie all over its era, so on SQLite a commit of ten transactions writes some sixty pages anew. Small
 batches therefore go into a *young* era of a few pages first, and when that is full its names move into the era before
-it, all at once. Readers know eras alone: whether one is young they need not know.
+it, all at once. That takes longer than the batch itself, so whoever has time between two batches does it a little early
+(``make_room``). Readers know eras alone: whether one is young they need not know.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from fraud.record_tables import eras, mentions
 
-__all__ = ["Extent", "era_of"]
+__all__ = ["Extent", "Place", "make_room", "place_of"]
 
 ERA_TRANSACTIONS = 16_384
 """Transactions of an era, about: few enough for its part of the index to stay in memory while it is written."""
 
 YOUNG_TRANSACTIONS = 512
 """Of a young one: more make each commit dearer, fewer make it move more often."""
+CROWDED = 0.75
+"""Share of them from which on a young era is moved where nobody waits for it."""
 
 # Made once: to build a statement anew costs more than to carry it out.
 NEWEST = (
@@ -57,37 +60,72 @@ class Extent(NamedTuple):
         )
 
 
-def era_of(connection: Connection, stream: str, batch_id: int, batch: Extent) -> int:
+class Place(NamedTuple):
+    """Where the names of a batch go."""
+
+    era: int
+    is_crowded: bool
+    """Whether ``make_room`` now would spare a later batch the moving."""
+
+
+def place_of(connection: Connection, stream: str, batch_id: int, batch: Extent) -> Place:
     """The stream's era that a batch of at least one transaction goes into, made or grown by it."""
-    most = YOUNG_TRANSACTIONS if connection.dialect.name == "sqlite" else 0
-    newest = [(row.era, Extent(*row[1:])) for row in connection.execute(NEWEST, {"stream": stream})]
-    young = newest.pop(0) if newest and newest[0][1].transactions <= most else None
-    grown = newest[0] if newest else None
-    if young is not None and young[1].transactions + batch.transactions > most:
-        if grown is not None and grown[1].transactions < ERA_TRANSACTIONS:
-            _move(connection, young[0], grown[0])
-            grown = _grow(connection, grown, young[1])
-        else:
-            grown = young
+    most = _most_young(connection)
+    young, grown = _newest(connection, stream)
+    if young is not None and young.extent.transactions + batch.transactions > most:
+        grown = _close(connection, young, grown) or young
         young = None
     into = young
-    if (
-        young is None
-        and batch.transactions > most // 2
-        and grown
-        and grown[1].transactions < ERA_TRANSACTIONS
-    ):
+    if young is None and batch.transactions > most // 2 and _has_room(grown):
         into = grown
-    if into is not None:
-        return _grow(connection, into, batch)[0]
-    connection.execute(NEW, {"era": batch_id, "stream": stream, **batch._asdict()})
-    return batch_id
+    if into is None:
+        connection.execute(NEW, {"era": batch_id, "stream": stream, **batch._asdict()})
+        into = _Era(batch_id, batch)
+    else:
+        into = _grow(connection, into, batch)
+    return Place(into.era, CROWDED * most < into.extent.transactions <= most)
 
 
-def _grow(connection: Connection, era: tuple[int, Extent], by: Extent) -> tuple[int, Extent]:
-    extent = era[1].with_(by)
-    connection.execute(GROW, {"grown": era[0], **extent._asdict()})
-    return era[0], extent
+def make_room(connection: Connection, stream: str) -> None:
+    """Move the stream's young era into the one before it where little room is left in it."""
+    young, grown = _newest(connection, stream)
+    if young is not None and young.extent.transactions > CROWDED * _most_young(connection):
+        _close(connection, young, grown)
+
+
+class _Era(NamedTuple):
+    era: int
+    extent: Extent
+
+
+def _most_young(connection: Connection) -> int:
+    return YOUNG_TRANSACTIONS if connection.dialect.name == "sqlite" else 0
+
+
+def _newest(connection: Connection, stream: str) -> tuple[_Era | None, _Era | None]:
+    """The stream's young era, and the newest one that is none."""
+    newest = [_Era(row.era, Extent(*row[1:])) for row in connection.execute(NEWEST, {"stream": stream})]
+    is_young = bool(newest) and newest[0].extent.transactions <= _most_young(connection)
+    young = newest.pop(0) if is_young else None
+    return young, newest[0] if newest else None
+
+
+def _has_room(grown: _Era | None) -> TypeGuard[_Era]:
+    return grown is not None and grown.extent.transactions < ERA_TRANSACTIONS
+
+
+def _close(connection: Connection, young: _Era, grown: _Era | None) -> _Era | None:
+    """Move a young era into a grown one that has room, and give that; else it stays, to be one of the grown itself."""
+    if not _has_room(grown):
+        return None
+    _move(connection, young.era, grown.era)
+    return _grow(connection, grown, young.extent)
+
+
+def _grow(connection: Connection, era: _Era, by: Extent) -> _Era:
+    extent = era.extent.with_(by)
+    connection.execute(GROW, {"grown": era.era, **extent._asdict()})
+    return _Era(era.era, extent)
 
 
 def _move(connection: Connection, young: int, into: int) -> None:

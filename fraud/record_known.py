@@ -37,10 +37,11 @@ class KnownIds:
         """Learn what was committed since the last call; to be called under the write lock."""
         while True:
             found = connection.execute(FOLLOWING, {"newest": self._newest_batch}).all()
-            if not found:
+            if found:
+                self.add(np.frombuffer(b"".join(row.id_hashes for row in found), "<i8"))
+                self._newest_batch = found[-1].batch_id
+            if len(found) < BATCHES_AT_ONCE:
                 return
-            self.add(np.frombuffer(b"".join(row.id_hashes for row in found), "<i8"))
-            self._newest_batch = found[-1].batch_id
 
     def add(self, hashes: NDArray[np.int64]) -> None:
         """Take in hashes of ids that are on record."""

@@ -8,6 +8,7 @@ them again changes nothing.
 
 from __future__ import annotations
 
+import logging
 import signal
 import socket
 import sys
@@ -16,7 +17,7 @@ from contextlib import ExitStack, suppress
 import msgspec
 
 from fraud.cases import Cases
-from fraud.errors import RingfenceError
+from fraud.errors import RingfenceError, StoreUnavailable
 from fraud.memory_reuse import long_running
 from fraud.record import Record
 from fraud.record_checkpoints import Checkpoints
@@ -41,6 +42,8 @@ from stream.shared_arrays import SharedArrays
 
 __all__ = ["main", "serve"]
 
+log = logging.getLogger(__name__)
+
 
 def serve(channel: socket.socket, shared: SharedArrays) -> None:
     """Carry out requests one after another until the other end is gone."""
@@ -63,6 +66,16 @@ def serve(channel: socket.socket, shared: SharedArrays) -> None:
             except RingfenceError as error:
                 answer = Failed(type(error).__name__, str(error))
             send(channel, answer)
+            if record is not None:
+                _make_room(record)
+
+
+def _make_room(record: Record) -> None:
+    """Nobody waits just now; whoever asks next meets what keeps it from being done."""
+    try:
+        record.make_room()
+    except StoreUnavailable as error:
+        log.warning("the record's young names stay where they are for now: %s", error)
 
 
 def _carry_out(record: Record, request: Request, shared: SharedArrays) -> Answer:

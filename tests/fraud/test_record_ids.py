@@ -96,9 +96,10 @@ def test_ids_that_share_a_hash_are_told_apart(record: Record, monkeypatch: pytes
     assert record.decisions(["t1", "t4", "t9"]) == {"t1": decision(1), "t4": decision(4)}
 
 
+@pytest.mark.parametrize("rests", [False, True])
 @pytest.mark.parametrize(("full", "young"), [(10, 0), (10, 6), (40, 13)])
 def test_what_is_asked_at_a_node_is_found_in_every_era(
-    record: Record, monkeypatch: pytest.MonkeyPatch, full: int, young: int
+    record: Record, monkeypatch: pytest.MonkeyPatch, full: int, young: int, rests: bool
 ) -> None:
     monkeypatch.setattr(record_eras, "ERA_TRANSACTIONS", full)
     monkeypatch.setattr(record_eras, "YOUNG_TRANSACTIONS", young)
@@ -106,6 +107,8 @@ def test_what_is_asked_at_a_node_is_found_in_every_era(
     order = np.random.default_rng(1).permutation(300).tolist()
     for start in range(0, 300, 6):
         write(record, order[start : start + 6], stream=f"ledger-{start % 4}")
+        if rests:
+            record.make_room()
     assert 200 / full <= record.count(table.eras) <= 50
     since, until = START + timedelta(minutes=50), START + timedelta(minutes=250)
     for node in ("a_3", "shop1", "d_2", "i_5", "none"):

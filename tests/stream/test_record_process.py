@@ -11,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy import select
 
+from fraud import record_tables as table
 from fraud.dead_letter import DeadLetter
 from fraud.decision import Decision, Outcome, Reason
 from fraud.errors import SettingsError, StoreError, StoreUnavailable
@@ -73,6 +75,15 @@ def test_it_answers_with_the_decisions_in_force(client: RecordClient, url: str) 
     messages = client.write_verdicts(verdicts(0), stream="s")
     assert messages[1] == decision_message(first)
     assert client.decision("t0") is not None
+
+
+def test_names_of_small_writes_move_while_nobody_waits(client: RecordClient) -> None:
+    """Two hundred at once, twice: they are a young era until it is full, and then one that the next may move into."""
+    for first in range(0, 800, 200):
+        client.write_verdicts(verdicts(first, 200), stream="s")
+    client.write_batch(stream="s")
+    with client.engine.connect() as connection:
+        assert connection.scalars(select(table.eras.c.transactions)).all() == [800]
 
 
 @pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
