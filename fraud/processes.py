@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,9 +43,11 @@ done
 """
 
 
-def free_port() -> int:
-    """A TCP port of the loopback that nobody holds now."""
+def free_port(besides: Collection[int] = ()) -> int:
+    """A TCP port of the loopback that nobody holds now, and none of those named, which are to be held soon."""
     for port in random.sample(PORTS, 100):
+        if port in besides:
+            continue
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

@@ -176,7 +176,7 @@ class ArcadeServer:
 
     def _launch(self) -> Endpoint:
         bolt_port = self.bolt_port or self._last_port() or free_port()
-        command = self._command(bolt_port, self.http_port or free_port())
+        command = self._command(bolt_port, self.http_port or free_port({bolt_port}))
         try:
             endpoint = Endpoint(launch(command, self.folder, self._log_path), bolt_port)
         except OSError as error:

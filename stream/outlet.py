@@ -27,8 +27,8 @@ from stream.verdicts import joined, verdicts
 __all__ = ["Answer", "Outlet"]
 
 WATERMARK_SECONDS = 0.25
-"""Least time between two messages to the ring desk that tell of no suspicion: each costs it more than a decision, and it
-takes them in twice a second."""
+"""Least time between two messages to the ring desk that tell of no suspicion: each costs it more than a decision, and
+it takes them in twice a second."""
 
 Answer = tuple[int, bytes, bytes]
 """Partition of the decisions topic, transaction id and decision as they go out."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -176,7 +176,11 @@ class JavaService(ABC):
     def _launch(self) -> None:
         note = self.note
         last = note.ports if note else {}
-        ports = {name: self._port_for(name, last.get(name, 0)) for name in self.port_names}
+        ports: dict[str, int] = {}
+        for name in self.port_names:
+            ports[name] = self._port_for(
+                name, last.get(name, 0), {*ports.values(), *self.wanted_ports.values()}
+            )
         options = QUICK_OPTIONS if self.quick else LASTING_OPTIONS
         run = [java(), *OPTIONS, *options, "-cp", class_path(self.name, self.cache)]
         self._prepare(run, ports)
@@ -188,13 +192,13 @@ class JavaService(ABC):
         if not self.keep:
             self._watch = Watch(pid, self._mark)
 
-    def _port_for(self, name: str, last: int) -> int:
+    def _port_for(self, name: str, last: int, others: Collection[int]) -> int:
         wanted = self.wanted_ports.get(name, 0)
         if wanted and is_listening(wanted):
             raise ServiceError(f"{self.name}: port {wanted} is taken; set another, or 0 for a free one")
         if wanted:
             return wanted
-        return last if last and not is_listening(last) else free_port()
+        return last if last and not is_listening(last) else free_port(others)
 
     def _end_in_turn(self, patience: float) -> None:
         if self.folder.exists():

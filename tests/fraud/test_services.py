@@ -23,6 +23,7 @@ from fraud.services.jars import class_path
 from fraud.services.java import java
 from fraud.services.kafka import MESSAGE_BYTES, KafkaService
 from fraud.services.neo4j import Neo4jService
+from tests.conftest import service_cache
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -302,6 +303,19 @@ def test_the_class_path_is_made_again_when_a_jar_is_gone(
 def test_free_ports_are_none_that_outgoing_connections_get() -> None:
     lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     assert all(free_port() < lowest for _ in range(20))
+
+
+def test_a_free_port_is_none_that_something_else_is_to_get() -> None:
+    taken = range(15_000, 31_900)
+    assert all(free_port(taken) not in taken for _ in range(20))
+
+
+def test_a_broker_that_cannot_be_prepared_says_why_in_one_line(tmp_path: Path) -> None:
+    port = free_port()
+    service = KafkaService(tmp_path, cache=service_cache("kafka"), ports={"broker": port, "controller": port})
+    with pytest.raises(ServiceError, match=r"cannot format .*two listeners on the same port") as raised:
+        service.start()
+    assert "\n" not in str(raised.value)
 
 
 def test_a_stranger_with_the_same_number_is_left_alone(tmp_path: Path) -> None:

@@ -135,7 +135,8 @@ def test_five_workers_a_broker_and_two_graphs_are_killed(
 @pytest.mark.slow
 def test_a_network_is_cut(tmp_path: Path, world: World) -> None:
     made = payments(tmp_path / "world", accounts=800, days=45, live=20_000)
-    port, behind = free_port(), free_port()
+    port = free_port()
+    behind = free_port({port})
     kafka = KafkaService(tmp_path / "kafka", cache=service_cache("kafka"), ports={"broker": behind})
     kafka.advertised = f"127.0.0.1:{port}"
     with ExitStack() as stack:
