@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
@@ -31,10 +30,6 @@ from stream.worker_gauges import expose
 
 __all__ = ["Runtime"]
 
-TURN_SECONDS = 0.0005
-"""How long a thread may keep the interpreter from those that wait for it, a tenth of Python's own: the ring desk, the
-door and what goes out are small steps, and each would wait for the end of some other's longer one."""
-
 
 class Runtime:
     """Made before the event loop runs, started by the application on it."""
@@ -54,7 +49,6 @@ class Runtime:
     async def start(self) -> None:
         """Load model and record and connect to the broker; raises what keeps the worker from starting."""
         settings = self.settings
-        sys.setswitchinterval(TURN_SECONDS)
         self._serve_metrics()
         self._home = HomeLock(settings.home, "workers")
         scorer = await asyncio.to_thread(Scorer.load, settings.stream.model or settings.home / "model")

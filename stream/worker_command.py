@@ -37,4 +37,6 @@ def command(
     logging.getLogger().setLevel((log_level or settings.log_level).upper())
     long_running()
     worker = app.Worker(override_logging=False, redirect_stdouts=False, quiet=True)
+    # It shows the cursor again that it never hid, in the middle of a line of the log.
+    worker.spinner = None
     worker.execute_from_commandline()

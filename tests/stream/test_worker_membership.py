@@ -87,6 +87,7 @@ def test_a_second_worker_joins_and_leaves_without_loss(
     assert sum(ends.values()) == feeder.sent
     assert {source: run(committed(settings))[source] for source in ends} == ends
     assert "Traceback" not in first.said() + second.said()
+    assert "\x1b" not in first.said() + second.said()
 
 
 def positions(settings: Settings) -> dict[str, int]:
