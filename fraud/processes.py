@@ -12,12 +12,22 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Watch", "end", "free_port", "is_listening", "is_running", "launch", "resident_mb"]
+__all__ = [
+    "Watch",
+    "end",
+    "free_port",
+    "is_listening",
+    "is_running",
+    "launch",
+    "resident_mb",
+    "telling_lines",
+]
 
 PORTS = range(15_000, 32_000)
 """Below what systems hand out to outgoing connections: a client that calls a dead server's port again and again
 would otherwise be given that very port one day, connect to itself, and keep the server from coming back."""
 STOP_SECONDS = 30.0
+LOG_LINES, LINE_CHARACTERS = 4, 240
 
 
 class _Child(NamedTuple):
@@ -59,6 +69,13 @@ def free_port(besides: Collection[int] = ()) -> int:
         probe.bind(("127.0.0.1", 0))
         last_resort: int = probe.getsockname()[1]
     return last_resort
+
+
+def telling_lines(said: str, words: Collection[str]) -> str:
+    """What a program printed, as one short line: the last lines with one of these words, else its last ones."""
+    lines = [line.strip()[:LINE_CHARACTERS] for line in said.splitlines()]
+    telling = [line for line in lines if any(word in line for word in words)]
+    return " | ".join((telling or lines)[-LOG_LINES:]) or "nothing"
 
 
 def is_listening(port: int) -> bool:

@@ -83,7 +83,8 @@ def place_of(connection: Connection, stream: str, batch_id: int, batch: Extent) 
         into = _Era(batch_id, batch)
     else:
         into = _grow(connection, into, batch)
-    return Place(into.era, CROWDED * most < into.extent.transactions <= most)
+    is_crowded = CROWDED * most < into.extent.transactions <= most
+    return Place(into.era, is_crowded and _has_room(grown))
 
 
 def make_room(connection: Connection, stream: str) -> None:

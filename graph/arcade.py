@@ -24,7 +24,7 @@ from typing import IO, Self
 import msgspec
 
 from fraud.errors import ServiceError, StoreError
-from fraud.processes import end, free_port, is_listening, is_running, launch
+from fraud.processes import end, free_port, is_listening, is_running, launch, telling_lines
 from graph.store import GraphStore
 
 __all__ = ["ArcadeServer", "Endpoint"]
@@ -33,7 +33,6 @@ DATABASE = "ringfence"
 USER = "root"
 FLUSH = 1
 TELLING_WORDS = ("SEVER", "Exception", "Error", "error")
-LOG_LINES = 4
 START_SECONDS = 60.0
 ANSWER_SECONDS = 20.0
 UNWANTED_PLUGINS = ("mcp", "postgresw", "redisw", "graphql", "console", "python-bridge")
@@ -251,10 +250,8 @@ class ArcadeServer:
 
     def _log_tail(self) -> str:
         """The lines of the log that tell of trouble, else its last ones."""
-        lines = [line.strip()[:240] for line in self._log_path.read_text(errors="replace").splitlines()]
-        telling = [line for line in lines if any(word in line for word in TELLING_WORDS)]
-        tail = " | ".join((telling or lines)[-LOG_LINES:])
-        return f"its log says: {tail or 'nothing'} ({self._log_path})"
+        said = telling_lines(self._log_path.read_text(errors="replace"), TELLING_WORDS)
+        return f"its log says: {said} ({self._log_path})"
 
 
 def _package() -> Path:

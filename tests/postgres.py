@@ -6,7 +6,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,6 +14,8 @@ from types import TracebackType
 from typing import Self
 
 import psycopg
+
+from fraud.processes import free_port
 
 __all__ = ["PostgresServer", "find_programs"]
 
@@ -52,7 +53,7 @@ class PostgresServer:
         data = self.folder / "data"
         options = ("--auth=trust", "--username=ringfence", "--encoding=UTF8", "--locale=C", "--no-sync")
         self._run(self.programs / "initdb", "-D", data, *options)
-        self.port = _free_port()
+        self.port = free_port()
         self._log = (self.folder / "log").open("wb")
         self._server = subprocess.Popen(
             [
@@ -111,9 +112,3 @@ def _account() -> str:
         except KeyError:
             continue
     raise RuntimeError(f"postgres: refuses to run as root, and there is no user {' or '.join(ACCOUNTS)}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

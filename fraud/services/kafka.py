@@ -13,8 +13,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
 
 from fraud.errors import ServiceError
-from fraud.processes import is_listening
-from fraud.services.service import JavaService
+from fraud.processes import is_listening, telling_lines
+from fraud.services.service import TELLING_WORDS, JavaService
 
 __all__ = ["KafkaService"]
 
@@ -57,7 +57,8 @@ class KafkaService(JavaService):
             command += [f"--cluster-id={cluster}", "--config", str(self._properties)]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode != 0:
-                raise ServiceError(f"kafka: cannot format {self.folder / 'data'}: {_reason(done.stderr)}")
+                said = telling_lines(done.stderr, TELLING_WORDS)
+                raise ServiceError(f"kafka: cannot format {self.folder / 'data'}: {said}")
 
     def _arguments(self) -> list[str]:
         return ["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "kafka.Kafka", str(self._properties)]
@@ -65,12 +66,6 @@ class KafkaService(JavaService):
     @property
     def _properties(self) -> Path:
         return self.folder / "server.properties"
-
-
-def _reason(said: str) -> str:
-    """The line of a Java program that names its exception; what follows tells where, what comes before is its log."""
-    lines = said.strip().splitlines() or ["it says nothing"]
-    return next((line for line in lines if "Exception" in line), lines[-1])
 
 
 def _properties(data: Path, ports: dict[str, int], advertised: str | None) -> str:

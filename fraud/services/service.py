@@ -14,15 +14,15 @@ from typing import ClassVar, Self
 import msgspec
 
 from fraud.errors import ServiceError
-from fraud.processes import Watch, end, free_port, is_listening, is_running, launch
+from fraud.processes import Watch, end, free_port, is_listening, is_running, launch, telling_lines
 from fraud.services.jars import class_path, pinned_version
 from fraud.services.java import LASTING_OPTIONS, OPTIONS, QUICK_OPTIONS, java
 
-__all__ = ["JavaService", "Note"]
+__all__ = ["TELLING_WORDS", "JavaService", "Note"]
 
 START_SECONDS = 90.0
-LOG_LINES = 4
 TELLING_WORDS = ("ERROR", "Exception", "FATAL", "Error")
+"""In lines of a Java program that say what went wrong."""
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -214,6 +214,5 @@ class JavaService(ABC):
 
     def _log_tail(self) -> str:
         """The lines of the log that tell of trouble, else its last ones."""
-        lines = [line.strip()[:240] for line in self.log.read_text(errors="replace").splitlines()]
-        telling = [line for line in lines if any(word in line for word in TELLING_WORDS)]
-        return f"its log says: {' | '.join((telling or lines)[-LOG_LINES:]) or 'nothing'} ({self.log})"
+        said = telling_lines(self.log.read_text(errors="replace"), TELLING_WORDS)
+        return f"its log says: {said} ({self.log})"
