@@ -53,7 +53,8 @@ from stream.desk import RingDesk
 from stream.desk_follower import desk_position
 from stream.follower import ledger_end
 from stream.ledger_replay import replay_ledger
-from stream.publish import Message, messages_of, publisher
+from stream.publish import messages_of
+from stream.publisher import Message, publisher
 from tests.fraud.bad_records import bad_records
 
 __all__ = [

@@ -40,7 +40,8 @@ from gnn.training import SageConfig
 from models.booster import BoosterConfig
 from models.training import train
 from stream.broker import Topics, ensure_topics, tail
-from stream.publish import Message, messages_of, publisher
+from stream.publish import messages_of
+from stream.publisher import Message, publisher
 from stream.seed import seed
 
 PARTITIONS = 8

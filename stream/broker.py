@@ -89,16 +89,12 @@ def security(stream: StreamSettings) -> dict[str, Any]:
     return said
 
 
-def new_producer(settings: Settings, linger_ms: int = 0) -> AIOKafkaProducer:
-    """A producer that acknowledges what all replicas hold and repeats nothing, not started.
-
-    For ``linger_ms`` a message waits for others that go to the broker with it.
-    """
+def new_producer(settings: Settings) -> AIOKafkaProducer:
+    """A producer that acknowledges what all replicas hold and repeats nothing, not started."""
     return AIOKafkaProducer(
         bootstrap_servers=settings.stream.broker,
         client_id="ringfence",
         acks="all",
-        linger_ms=linger_ms,
         enable_idempotence=True,
         max_request_size=LARGEST_MESSAGE,
         max_batch_size=1 << 18,

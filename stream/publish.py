@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -15,23 +13,21 @@ import msgspec
 import numpy as np
 import pandas as pd
 import typer
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
-from aiokafka.partitioner import DefaultPartitioner
 
 from data.admission import ReadOptions
 from data.canonical import read_transactions
 from data.timeline import Timeline
-from fraud.errors import InputError, ServiceError
+from fraud.errors import InputError
 from fraud.instant import parse_instant
 from fraud.progress import stage
 from fraud.settings import Settings
 from fraud.transaction import Transaction
 from graph.events import LABEL
 from stream.alerting import moment
-from stream.broker import Sent, Topics, ensure_topics, new_producer, send_together
+from stream.broker import Sent
+from stream.publisher import Message, publisher
 
-__all__ = ["Message", "Publisher", "command", "messages_of", "publish"]
+__all__ = ["command", "messages_of", "publish"]
 
 CHUNK_EVENTS = 4_096
 BURST_SECONDS = 0.01
@@ -39,19 +35,7 @@ BURST_SECONDS = 0.01
 
 FASTEST_BURST = 2_048
 
-LINGER_MS = 5
-"""For which a message waits for others, as it does by default in Kafka's own clients since 4.0 (KIP-1030)."""
-
 _encode = msgspec.json.Encoder().encode
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message for a source topic."""
-
-    is_label: bool
-    key: bytes
-    value: bytes
 
 
 def messages_of(
@@ -110,49 +94,6 @@ def _fields(frame: pd.DataFrame, rows: np.ndarray) -> list[dict[str, object]]:
         }
         for values in zip(*columns, strict=True)
     ]
-
-
-class Publisher:
-    """Sends messages to the source topics in whole batches, each to the partition of its key."""
-
-    def __init__(self, settings: Settings, producer: AIOKafkaProducer) -> None:
-        self._topics = Topics.named(settings.stream.prefix)
-        self._producer = producer
-        self._partitioner = DefaultPartitioner()
-        self._partitions: dict[str, list[int]] = {}
-
-    async def send(self, messages: list[Message]) -> Sent:
-        """Hand messages to the producer in their order; the futures end when all replicas have them."""
-        batches: dict[tuple[str, int], list[Message]] = {}
-        for one in messages:
-            topic = self._topics.labels if one.is_label else self._topics.transactions
-            batches.setdefault((topic, await self._partition(topic, one.key)), []).append(one)
-        futures: Sent = []
-        for (topic, partition), part in batches.items():
-            pairs = [(one.key, one.value) for one in part]
-            futures += await send_together(self._producer, topic, partition, pairs)
-        return futures
-
-    async def _partition(self, topic: str, key: bytes) -> int:
-        known = self._partitions.get(topic)
-        if known is None:
-            known = self._partitions[topic] = sorted(await self._producer.partitions_for(topic))
-        partition: int = self._partitioner(key, known, known)
-        return partition
-
-
-@asynccontextmanager
-async def publisher(settings: Settings) -> AsyncIterator[Publisher]:
-    """A connected publisher; makes the topics where they are not there. Raises ServiceError without a broker."""
-    await ensure_topics(settings)
-    producer = new_producer(settings, LINGER_MS)
-    try:
-        await producer.start()
-        yield Publisher(settings, producer)
-    except KafkaError as error:
-        raise ServiceError(f"broker {settings.stream.broker}: {error}") from error
-    finally:
-        await producer.stop()
 
 
 async def publish(
