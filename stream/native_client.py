@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 
-from fraud.errors import SettingsError
 from fraud.settings import StreamSettings
+from stream.broker import security
 
 __all__ = ["Configuration", "configuration"]
 
@@ -18,28 +18,20 @@ Configuration = dict[str, str | int | float | bool | logging.Logger]
 
 log = logging.getLogger(__name__)
 
+NAMES = {
+    "security_protocol": "security.protocol",
+    "sasl_mechanism": "sasl.mechanism",
+    "sasl_plain_username": "sasl.username",
+    "sasl_plain_password": "sasl.password",
+}
+"""aiokafka's names for the same settings."""
+
 
 def configuration(stream: StreamSettings) -> Configuration:
     """Address, encryption and log-in; raises SettingsError for unreadable certificates."""
-    protocol = ("SASL_" if stream.user else "") + ("SSL" if stream.tls else "PLAINTEXT")
-    said: Configuration = {
-        "bootstrap.servers": stream.broker,
-        "client.id": "ringfence",
-        "security.protocol": protocol,
-        "logger": log,
-    }
-    if stream.tls and stream.ca_file:
-        try:
-            stream.ca_file.read_bytes()
-        except OSError as error:
-            raise SettingsError(
-                f"RINGFENCE_STREAM__CA_FILE: {stream.ca_file} cannot be read ({error})"
-            ) from None
-        said["ssl.ca.location"] = str(stream.ca_file)
-    if stream.user and stream.password:
-        said |= {
-            "sasl.mechanism": "SCRAM-SHA-512",
-            "sasl.username": stream.user,
-            "sasl.password": stream.password.get_secret_value(),
-        }
-    return said
+    said = security(stream)
+    ours: Configuration = {"bootstrap.servers": stream.broker, "client.id": "ringfence", "logger": log}
+    ours |= {NAMES[name]: value for name, value in said.items() if name in NAMES}
+    if "ssl_context" in said and stream.ca_file is not None:
+        ours["ssl.ca.location"] = str(stream.ca_file)
+    return ours

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
-from confluent_kafka import KafkaError, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as Delivered
 
 from fraud.errors import ServiceError
@@ -51,15 +51,20 @@ class Publisher:
         """
         burst = _Burst(self._broker, len(messages))
         for one in messages:
-            topic = self._topics.labels if one.is_label else self._topics.transactions
-            while True:
-                try:
-                    self._producer.produce(topic, one.value, one.key, on_delivery=burst.delivered)
-                    break
-                except BufferError:
-                    # Full until the broker has confirmed some.
-                    await asyncio.sleep(LOOK_SECONDS)
+            while not self._has_room_for(one, burst):
+                await asyncio.sleep(LOOK_SECONDS)
         return [burst.sent]
+
+    def _has_room_for(self, one: Message, burst: _Burst) -> bool:
+        """Hand a message to the producer, unless it is full until the broker has confirmed some."""
+        topic = self._topics.labels if one.is_label else self._topics.transactions
+        try:
+            self._producer.produce(topic, one.value, one.key, on_delivery=burst.delivered)
+        except BufferError:
+            return False
+        except KafkaException as error:
+            burst.delivered(error.args[0])
+        return True
 
     async def look(self) -> None:
         """Learn what the broker has confirmed, until cancelled."""
@@ -78,7 +83,7 @@ class _Burst:
         if not size:
             self.sent.set_result(None)
 
-    def delivered(self, error: KafkaError | None, _: Delivered) -> None:
+    def delivered(self, error: KafkaError | None, _: Delivered | None = None) -> None:
         self._waiting -= 1
         if self.sent.done():
             return

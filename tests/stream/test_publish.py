@@ -12,8 +12,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from aiokafka.partitioner import DefaultPartitioner
 
 from fraud.door import admit
+from fraud.errors import ServiceError
 from fraud.services.kafka import KafkaService
 from fraud.tokens import Tokeniser
 from fraud.transaction import Transaction
@@ -121,3 +123,33 @@ def test_small_bursts_join_each_other_and_wait_for_none(
 
     assert not any(run(send()))
     assert len(run(read_all(settings, "transactions"))) == 3 * burst
+
+
+def test_a_key_is_where_every_other_client_puts_it(world: World, kafka: KafkaService, tmp_path: Path) -> None:
+    """Another client's messages of the same account must not go to another partition."""
+    settings = settings_for(tmp_path, world.model, kafka.address, "keys", KEY)
+    keys = [*(f"acc-{one}".encode() for one in range(200)), "Konto Ü".encode(), b"\xff\x00", b"a"]
+
+    async def send() -> None:
+        async with publisher(settings) as out:
+            await asyncio.gather(*await out.send([Message(False, key, b"{}") for key in keys]))
+
+    run(send())
+    theirs = DefaultPartitioner()
+    everywhere = list(range(settings.stream.partitions))
+    placed = {key: partition for partition, key, _ in run(read_all(settings, "transactions"))}
+    assert placed == {key: theirs(key, everywhere, everywhere) for key in keys}
+
+
+def test_a_broker_that_does_not_take_a_message_is_named(
+    world: World, kafka: KafkaService, tmp_path: Path
+) -> None:
+    settings = settings_for(tmp_path, world.model, kafka.address, "large", KEY)
+
+    async def send() -> None:
+        async with publisher(settings) as out:
+            assert await asyncio.gather(*await out.send([])) == [None]
+            await asyncio.gather(*await out.send([Message(False, b"key", bytes(9 << 20))]))
+
+    with pytest.raises(ServiceError, match=r"broker 127\.0\.0\.1:\d+: .*large"):
+        run(send())
