@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import certifi
 import pytest
 from confluent_kafka import Producer
+from requests.certs import where
 
 from fraud.errors import SettingsError
 from fraud.settings import Settings, StreamSettings
@@ -23,7 +23,7 @@ def stream(home: Path, **said: Any) -> StreamSettings:
 @pytest.mark.parametrize("user", [None, "ringfence"])
 def test_both_clients_use_the_same_protocol_and_name(tmp_path: Path, tls: bool, user: str | None) -> None:
     password = "x y" if user else None
-    said = stream(tmp_path, tls=tls, ca_file=certifi.where() if tls else None, user=user, password=password)
+    said = stream(tmp_path, tls=tls, ca_file=where() if tls else None, user=user, password=password)
     ours, theirs = configuration(said), security(said)
     assert ours["security.protocol"] == theirs["security_protocol"]
     assert ours.get("sasl.mechanism") == theirs.get("sasl_mechanism")
