@@ -1,7 +1,7 @@
 """How librdkafka's clients reach the broker.
 
-aiokafka, which Faust and the rest stand on, parses and gathers in Python; where that is most of the work, in what reads
-transactions and in what publishes them, librdkafka does it in threads of its own.
+aiokafka, which Faust and the rest stand on, gathers and encodes in Python; where that is most of the work, in what
+publishes transactions, librdkafka does it in threads of its own.
 """
 
 from __future__ import annotations
