@@ -11,7 +11,7 @@ import logging
 from fraud.settings import StreamSettings
 from stream.broker import security
 
-__all__ = ["Configuration", "configuration"]
+__all__ = ["configuration"]
 
 Configuration = dict[str, str | int | float | bool | logging.Logger]
 """librdkafka's own names for settings, and a logger for what it has to say."""

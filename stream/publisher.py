@@ -51,12 +51,12 @@ class Publisher:
         """
         burst = _Burst(self._broker, len(messages))
         for one in messages:
-            while not self._has_room_for(one, burst):
+            while not self._takes(one, burst):
                 await asyncio.sleep(LOOK_SECONDS)
         return [burst.sent]
 
-    def _has_room_for(self, one: Message, burst: _Burst) -> bool:
-        """Hand a message to the producer, unless it is full until the broker has confirmed some."""
+    def _takes(self, one: Message, burst: _Burst) -> bool:
+        """Hand a message to the producer; False where that is full until the broker has confirmed some."""
         topic = self._topics.labels if one.is_label else self._topics.transactions
         try:
             self._producer.produce(topic, one.value, one.key, on_delivery=burst.delivered)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import ssl
-import subprocess
 from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
@@ -30,6 +29,7 @@ from fraud.channels.webhook_signature import WebhookKey, verify
 from fraud.errors import DeliveryFailed, DeliveryRefused, DeliveryUncertain, InputError, SettingsError
 from fraud.processes import free_port
 from fraud.record import Record
+from tests.certificates import make_certificate
 from tests.fraud.alert_world import (
     NOW,
     SECRET,
@@ -208,12 +208,7 @@ def smtp(port: int, password: str | None = None, **options: object) -> SmtpEmail
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One for localhost, signed by itself, with its key in the same file."""
     file = tmp_path_factory.mktemp("tls") / "localhost.pem"
-    names = "subjectAltName=DNS:localhost,IP:127.0.0.1"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-         "-days", "2", "-subj", "/CN=localhost", "-addext", names, "-keyout", file, "-out", f"{file}.crt"],
-        check=True, capture_output=True,
-    )  # fmt: skip
+    make_certificate(Path(f"{file}.crt"), file)
     file.write_text(file.read_text() + Path(f"{file}.crt").read_text())
     return file
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from fraud.record import Record
 from fraud.services.neo4j import Neo4jService
 from graph.store import GraphStore
 from graph.write_behind import WriteBehind
+from tests.certificates import make_certificate
 from tests.conftest import service_cache
 from tests.fraud.payments import decision, ring, transaction
 from tests.graph.engines import ask, connect
@@ -147,13 +147,6 @@ class EncryptedNeo4j(Neo4jService):
             "dbms.ssl.policy.bolt.client_auth": "NONE",
         }
         return super()._conf(ports) + "".join(f"{name}={value}\n" for name, value in settings.items())
-
-
-def make_certificate(certificate: Path, key: Path) -> None:
-    for_this_host = ["-subj", "/CN=ringfence test", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"]
-    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    out = ["-keyout", key, "-out", certificate]
-    subprocess.run(["openssl", "req", "-x509", *curve, *for_this_host, *out], check=True, capture_output=True)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from fraud.services.kafka import KafkaService
 from fraud.settings import Settings
 from stream.broker import ensure_topics
 from stream.publisher import Message, publisher
+from tests.certificates import make_certificate
 from tests.conftest import service_cache
 from tests.stream.workers import read_all, run, send
 
@@ -43,10 +43,7 @@ class SecureKafka(KafkaService):
     def _prepare(self, run: list[str], ports: dict[str, int]) -> None:
         super()._prepare(run, ports)
         key = self.folder / "key.pem"
-        what = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
-        subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-        files = ["-keyout", str(key), "-out", str(self.certificate)]
-        subprocess.run(["openssl", "req", "-x509", *what, *subject, *files], check=True, capture_output=True)
+        make_certificate(self.certificate, key)
         both = self.folder / "both.pem"
         both.write_text(key.read_text() + self.certificate.read_text())
         plain, controller, secure = (f"127.0.0.1:{ports[name]}" for name in self.port_names)
