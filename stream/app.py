@@ -21,7 +21,7 @@ from fraud.exits import FAILED, exit_status
 from fraud.settings import Settings, StreamSettings
 from stream.broker import Topics, security
 from stream.desk_seat import Placed
-from stream.fetching import WholeFetchTransport
+from stream.fetching import LeavingOutTransport
 from stream.goodbye import leave, leave_within
 from stream.runtime import Runtime
 
@@ -108,7 +108,7 @@ def create_app(settings: Settings) -> StreamApp:
         worker_redirect_stdouts=False,
     )
     app.runtime = Runtime(settings)
-    app.transport = WholeFetchTransport(app.conf.broker_consumer, app, loop=app.loop)
+    app.transport = LeavingOutTransport(app.conf.broker_consumer, app, loop=app.loop)
     app.transport.door = app.runtime
     app.topics.add(app.topic(topics.transactions, value_serializer="raw", key_serializer="raw"))
     signals: tuple[tuple[Any, Any], ...] = (

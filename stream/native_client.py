@@ -1,7 +1,7 @@
 """How librdkafka's clients reach the broker.
 
-aiokafka, which Faust and the rest stand on, gathers and encodes in Python; where that is most of the work, in what
-publishes transactions, librdkafka does it in threads of its own.
+aiokafka, which Faust and the rest stand on, parses and gathers in Python; where that is most of the work, in what reads
+transactions and in what publishes them, librdkafka does it in threads of its own.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import logging
 from fraud.settings import StreamSettings
 from stream.broker import security
 
-__all__ = ["configuration"]
+__all__ = ["Configuration", "configuration"]
 
 Configuration = dict[str, str | int | float | bool | logging.Logger]
 """librdkafka's own names for settings, and a logger for what it has to say."""

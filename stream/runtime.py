@@ -15,7 +15,6 @@ from fraud.metrics import WorkerMetrics, serving
 from fraud.settings import Settings
 from fraud.tokens import Tokeniser
 from models.scorer import Scorer
-from stream.admission import Portion
 from stream.broker import Topics
 from stream.case_labels import CaseLabels
 from stream.desk_follower import DeskFollower
@@ -88,15 +87,6 @@ class Runtime:
         if self._worker is None:
             raise StoreError("worker: not started")
         return self._worker
-
-    def fetched(self, partition: int, offset: int, time: float, behind: int) -> None:
-        """A fetch of the transactions topic is about to come."""
-        self.metrics.source_lag.labels(str(partition)).set(behind)
-        self.worker.fetched(partition, offset, time)
-
-    async def accept(self, portions: Sequence[Portion]) -> None:
-        """Whole fetches of the transactions topic."""
-        await self.worker.accept(portions)
 
     def settled(self) -> Mapping[int, int]:
         """Offsets of the transactions topic that may be committed, by partition."""

@@ -28,6 +28,7 @@ from stream.outlet import Answer, Outlet
 from stream.patience import patiently
 from stream.record_client import RecordClient
 from stream.snapshots import Saving, Snapshots
+from stream.source_reader import SourceReader
 from stream.state import LedgerState, state_from
 from stream.thresholds_in_force import LOOK_SECONDS, ThresholdsInForce
 
@@ -92,6 +93,7 @@ class Worker:
         """Held by whoever may move the engine."""
         self._ready = asyncio.Event()
         self._settling: asyncio.Task[None] | None = None
+        self._reading: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._saving: Saving | None = None
         self._saved_at = time.monotonic()
@@ -120,13 +122,13 @@ class Worker:
         """Whether ownership is settled and transactions are taken in."""
         return self._ready.is_set()
 
-    def fetched(self, partition: int, offset: int, time: float) -> None:
-        """Note the first offset of a fetch and the broker's time of that record, in seconds since the epoch."""
+    def fetched(self, partition: int, offset: int, time: float, behind: int) -> None:
+        """Note the first offset of a fetch, the broker's time of it in seconds, and how many are yet to come."""
+        self.metrics.source_lag.labels(str(partition)).set(behind)
         self._fetched.setdefault(partition, deque()).append((offset, time))
 
     async def accept(self, portions: Sequence[Portion]) -> None:
-        """Records of the transactions topic, from Faust's consumer; waits while ownership is being settled."""
-        await self._ready.wait()
+        """Records of the transactions topic, of partitions that are settled."""
         for partition, records in portions:
             await self._answer_again(partition, records)
         await self.intake.accept(portions)
@@ -183,13 +185,15 @@ class Worker:
 
     async def release(self) -> None:
         """Partitions are about to move: shut the door and bring out what is under way."""
-        self._ready.clear()
+        if self._settling is not None:
+            self._settling.cancel()
+        await self._shut()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._until_idle(), GRACE_SECONDS)
 
     async def stop(self) -> None:
         """Drain, save the state and disconnect; what does not get done in time is done after the next start."""
-        self._ready.clear()
+        await self._shut()
         if not self.failure.done():
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._until_idle(), DRAIN_SECONDS)
@@ -205,6 +209,14 @@ class Worker:
         if self.engine is not None and not self.failure.done():
             await self._in_engine_thread(self._save_last, self.engine)
         self._thread.shutdown()
+
+    async def _shut(self) -> None:
+        """Take nothing in any more, until partitions are settled again."""
+        self._ready.clear()
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.wait([self._reading])
+            self._reading = None
 
     async def _watch(self, work: Awaitable[None]) -> None:
         """Run a part of the worker; when it fails, so does the worker."""
@@ -224,6 +236,7 @@ class Worker:
         await self.outlet.tell_rest()
 
     async def _settle(self, partitions: set[int]) -> None:
+        await self._shut()
         async with self._turn:
             await self._queue.join()
             decided = await self._decided(partitions)
@@ -240,6 +253,9 @@ class Worker:
             # All that the state has taken in of them is decided, and what is decided was told.
             await self.outlet.tell_place(self.position, decided)
             self._ready.set()
+            if partitions:
+                reader = SourceReader(self.settings, self, partitions)
+                self._reading = asyncio.create_task(self._watch(reader.run()))
             log.info("scoring partitions %s", sorted(partitions))
 
     async def _decided(self, partitions: set[int]) -> dict[int, int]:

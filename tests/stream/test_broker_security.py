@@ -20,8 +20,10 @@ from fraud.services.kafka import KafkaService
 from fraud.settings import Settings
 from stream.broker import ensure_topics
 from stream.publisher import Message, publisher
+from stream.source_reader import SourceReader
 from tests.certificates import make_certificate
 from tests.conftest import service_cache
+from tests.stream.test_source_reader import Taken
 from tests.stream.workers import read_all, run, send
 
 PASSWORD = "a pass word"
@@ -91,16 +93,20 @@ def settings_of(secure: SecureKafka, home: Path, **more: Any) -> Settings:
 def test_both_clients_are_let_in_and_what_one_sends_the_other_reads(
     secure: SecureKafka, tmp_path: Path
 ) -> None:
-    settings = settings_of(secure, tmp_path)
+    settings, door = settings_of(secure, tmp_path), Taken()
 
     async def go() -> None:
         async with publisher(settings) as out:
             await asyncio.gather(*await out.send([Message(False, b"key", b'{"sent": "by librdkafka"}')]))
         await send(settings, [("transactions", 0, b"key", b'{"sent": "by aiokafka"}')])
+        reading = asyncio.create_task(SourceReader(settings, door, {0}).run())
+        await door.until(2)
+        reading.cancel()
 
     run(go())
     expected = ["by librdkafka", "by aiokafka"]
     assert [value["sent"] for _, _, value in run(read_all(settings, "transactions"))] == expected
+    assert [value for _, value in door.records[0]] == [f'{{"sent": "{one}"}}'.encode() for one in expected]
 
 
 @pytest.mark.slow
