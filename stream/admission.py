@@ -30,8 +30,7 @@ def refuse(topic: str, partition: int, offset: int, error: RecordError) -> DeadL
 def in_turns(portions: Sequence[Portion], most: int) -> Iterator[list[Portion]]:
     """The records of each partition in their order, ``most`` at a time, partitions taking turns.
 
-    Of a backlog one fetch brings days of each partition: one after the other in the ledger, all that the later
-    ones hold would be late.
+    One partition after the other in the ledger, all that the later ones hold would be late.
     """
     share = max(1, most // max(1, len(portions)))
     some: list[Portion] = []

@@ -82,12 +82,15 @@ class SourceReader:
 
     async def _begin(self) -> None:
         loop = asyncio.get_running_loop()
+        # A broker that has just begun does not know yet.
+        level = logging.INFO
         while True:
             try:
                 places = await loop.run_in_executor(self._thread, self._committed)
                 break
             except KafkaException as error:
-                log.warning("broker: does not say where to begin (%s)", error.args[0].str())
+                log.log(level, "broker: does not say where to begin (%s)", error.args[0].str())
+                level = logging.WARNING
                 await asyncio.sleep(PAUSE)
         self._consumer.assign(places)
 

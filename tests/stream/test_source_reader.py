@@ -132,6 +132,36 @@ def test_partitions_of_a_backlog_come_together(kafka: KafkaService, tmp_path: Pa
     asyncio.run(go())
 
 
+def test_of_kafka_transactions_it_gives_what_was_committed(
+    kafka: KafkaService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And does not wait for more of a partition that ends with their marks, though the broker counts those."""
+    monkeypatch.setattr("stream.source_order.PATIENCE_SECONDS", 2 * SECONDS)
+
+    def produce(settings: Settings) -> None:
+        name = f"{settings.stream.prefix}producer"
+        producer = Producer({"bootstrap.servers": settings.stream.broker, "transactional.id": name})
+        producer.init_transactions()
+        topic = Topics.named(settings.stream.prefix).transactions
+        for value, ends in ((b"kept", producer.commit_transaction), (b"undone", producer.abort_transaction)):
+            producer.begin_transaction()
+            producer.produce(topic, value, partition=0)
+            ends()
+
+    async def go() -> None:
+        settings, door = fresh(kafka, tmp_path), Taken()
+        await ensure_topics(settings)
+        await asyncio.to_thread(produce, settings)
+        async with reading(settings, door, {0, 1, 2}):
+            await door.until(1)
+            await put(settings, [1, 2, 4, 5])
+            await door.until(5)
+        assert door.values[0] == b"kept"
+        assert sorted(door.values[1:]) == [b"1", b"2", b"4", b"5"]
+
+    asyncio.run(go())
+
+
 def test_it_begins_where_the_group_has_come_to_and_reads_no_other_partition(
     kafka: KafkaService, tmp_path: Path
 ) -> None:
