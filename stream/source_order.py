@@ -1,4 +1,4 @@
-"""What has been fetched of several partitions, given out by the broker's times.
+"""What has been fetched of several partitions, given out by the times that the records have in Kafka.
 
 A client hands over a backlog as it was fetched, partition after partition, a megabyte of each. Taken in like that, most
 of it would be late at the ring desk. Here the partition whose next record is the oldest goes first, and one of which

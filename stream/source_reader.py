@@ -38,7 +38,7 @@ TOGETHER_SECONDS = 0.001
 """Within which the records of one fetch have all come, partition after partition."""
 
 ANSWER_SECONDS = 10.0
-PAUSE = 1.0
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
 
 READ_AHEAD = {"queued.max.messages.kbytes": 8_192, "fetch.queue.backoff.ms": 100}
 """What may lie here while the door is held back; then nothing is fetched for a moment."""
@@ -82,19 +82,22 @@ class SourceReader:
 
     async def _begin(self) -> None:
         loop = asyncio.get_running_loop()
-        # A broker that has just begun does not know yet.
-        level = logging.INFO
+        pause = SHORTEST_PAUSE
         while True:
             try:
                 places = await loop.run_in_executor(self._thread, self._committed)
                 break
             except KafkaException as error:
+                # A broker that has just begun does not know at once.
+                level = logging.INFO if pause < LONGEST_PAUSE else logging.WARNING
                 log.log(level, "broker: does not say where to begin (%s)", error.args[0].str())
-                level = logging.WARNING
-                await asyncio.sleep(PAUSE)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
         self._consumer.assign(places)
 
     def _committed(self) -> list[TopicPartition]:
+        # Else the client learns who leads the partitions once it has been asked for them in vain, a second later.
+        self._consumer.list_topics(self._topic, timeout=ANSWER_SECONDS)
         asked = [TopicPartition(self._topic, one) for one in self._partitions]
         places = self._consumer.committed(asked, timeout=ANSWER_SECONDS)
         for place in places:
