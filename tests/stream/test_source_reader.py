@@ -65,13 +65,18 @@ async def put(settings: Settings, numbers: Sequence[int]) -> dict[int, list[tupl
     return placed
 
 
-def put_backlog(settings: Settings, number: int) -> None:
-    """Partitions in turn, a millisecond apart, in batches as large as a producer makes them: a megabyte each."""
+def put_backlog(settings: Settings, number: int, ahead: int = 0) -> None:
+    """Partitions in turn, a millisecond apart, in batches as large as a producer makes them: a megabyte each.
+
+    The last partition's clock is ahead by so many milliseconds.
+    """
     keeps_order = {"enable.idempotence": True, "linger.ms": 1_000}
     producer = Producer({"bootstrap.servers": settings.stream.broker, **keeps_order})
     topic = Topics.named(settings.stream.prefix).transactions
     for one in range(number):
-        producer.produce(topic, b"%-600d" % one, partition=one % PARTITIONS, timestamp=1_000 + one)
+        partition = one % PARTITIONS
+        moment = 1_000 + one + (ahead if partition == PARTITIONS - 1 else 0)
+        producer.produce(topic, b"%-600d" % one, partition=partition, timestamp=moment)
     producer.flush()
 
 
@@ -130,6 +135,35 @@ def test_partitions_of_a_backlog_come_together(kafka: KafkaService, tmp_path: Pa
         assert farthest(numbers) <= MOST + PARTITIONS * STEP
 
     asyncio.run(go())
+
+
+def test_a_partition_that_is_not_due_is_fetched_no_further_and_loses_nothing(
+    kafka: KafkaService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The broker's client throws away what it has fetched ahead of a partition that is held back."""
+    monkeypatch.setattr("stream.source_order.MUCH", 3 * MOST)
+    paused: list[int] = []
+
+    class Watched(Consumer):
+        def pause(self, partitions: list[TopicPartition]) -> None:
+            paused.extend(one.partition for one in partitions)
+            super().pause(partitions)
+
+    monkeypatch.setattr("stream.source_reader.Consumer", Watched)
+
+    async def go() -> None:
+        settings, door = fresh(kafka, tmp_path), Taken()
+        await ensure_topics(settings)
+        await asyncio.to_thread(put_backlog, settings, 30_000, 10**6)
+        async with reading(settings, door, {0, 1, 2}):
+            await door.until(30_000)
+        for partition, records in door.records.items():
+            assert [int(value) for _, value in records] == list(range(partition, 30_000, PARTITIONS))
+        numbers = [int(value) for value in door.values]
+        assert {one % PARTITIONS for one in numbers[:20_000]} == {0, 1}
+
+    asyncio.run(go())
+    assert PARTITIONS - 1 in paused
 
 
 def test_of_kafka_transactions_it_gives_what_was_committed(
