@@ -30,9 +30,9 @@ NAMES = {
 def configuration(stream: StreamSettings) -> Configuration:
     """Address, encryption and log-in; raises SettingsError for unreadable certificates."""
     said = security(stream)
-    ours: Configuration = {"bootstrap.servers": stream.broker, "client.id": "ringfence", "logger": log}
-    # Errors. Its warnings are of what it tries again, as with a coordinator that is still loading.
-    ours["log_level"] = 3
+    ours: Configuration = {"bootstrap.servers": stream.broker, "client.id": "ringfence"}
+    # Errors alone: its warnings are of what it tries again, as with a coordinator that is still loading.
+    ours |= {"logger": log, "log_level": 3}
     ours |= {NAMES[name]: value for name, value in said.items() if name in NAMES}
     if "ssl_context" in said and stream.ca_file is not None:
         ours["ssl.ca.location"] = str(stream.ca_file)

@@ -43,7 +43,7 @@ Record = TypeVar("Record", bound=Fetched)
 
 
 class SourceOrder(Generic[Record]):
-    """Records of partitions, each partition's in its order.
+    """Records of partitions, one at least, each partition's in its order.
 
     ``end_of`` is asked for the offset below which the broker said, with the last fetch, that a partition has records;
     None where it has said nothing yet.
@@ -56,7 +56,7 @@ class SourceOrder(Generic[Record]):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._here: dict[int, list[Record]] = {partition: [] for partition in partitions}
-        self._share = max(MOST, MUCH // max(1, len(partitions)))
+        self._share = max(MOST, MUCH // len(partitions))
         self._next = dict.fromkeys(partitions, 0)
         self._end_of = end_of
         self._clock = clock

@@ -45,10 +45,10 @@ READ_AHEAD = {"queued.max.messages.kbytes": 8_192, "fetch.queue.backoff.ms": 100
 
 
 class Door(Protocol):
-    """Where whole fetches go."""
+    """Where records go, many at a time."""
 
     def fetched(self, partition: int, offset: int, time: float, behind: int) -> None:
-        """Hear of a fetch before its records: first offset, the broker's time of it, how many are yet to come."""
+        """Hear of records before they come: first offset, its time in Kafka, how many are yet to come after them."""
 
     async def accept(self, portions: Sequence[Portion]) -> None:
         """Take records by their partitions; returns when more may come."""

@@ -21,12 +21,13 @@ from fraud.settings import Settings
 from fraud.standing_scores import StandingScores
 from stream.audit import audit
 from stream.desk_follower import desk_position
-from stream.follower import LedgerFollower, decode_all, ledger_end
+from stream.follower import ledger_end
 from stream.ledger import LabelMark
 from stream.publish import messages_of
 from stream.seed import seed
 from tests.stream.workers import (
     read_all,
+    read_ledger,
     record_of,
     run,
     send,
@@ -108,22 +109,12 @@ def confirm(desk: Desk) -> datetime:
 
 async def ledger_labels(settings: Settings) -> list[tuple[str, LabelMark]]:
     """What the ledger says of labels, in its order."""
-    follower = LedgerFollower(settings)
-    await follower.start()
-    try:
-        await follower.seek(0)
-        end, position, found = await follower.end(), 0, []
-        while position < end:
-            for offset, entry in decode_all(await follower.take(5.0)):
-                position = offset + 1
-                if entry.kind == "labels":
-                    found += [
-                        (one.transaction_id, mark)
-                        for one, mark in zip(entry.transactions, entry.labels, strict=True)
-                    ]
-        return found
-    finally:
-        await follower.stop()
+    return [
+        (one.transaction_id, mark)
+        for _, entry in await read_ledger(settings)
+        if entry.kind == "labels"
+        for one, mark in zip(entry.transactions, entry.labels, strict=True)
+    ]
 
 
 def assert_audit_is_clean(desk: Desk, world: World) -> None:

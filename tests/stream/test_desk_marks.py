@@ -20,7 +20,6 @@ from stream import desk_follower
 from stream.broker import Topics, ensure_topics, new_producer
 from stream.desk_follower import DeskFollower
 from stream.engine import Decided
-from stream.follower import LedgerFollower, decode_all
 from stream.ledger import Entry, encode_entry
 from stream.ledger_replay import replay_ledger
 from stream.record_client import RecordClient
@@ -28,7 +27,7 @@ from stream.scored import PlacedSuspicion, ScoredMessage
 from stream.state import LedgerState
 from tests.graph.suspect_streams import START
 from tests.stream.test_ring_acts import ring_of
-from tests.stream.workers import settings_for
+from tests.stream.workers import read_ledger, settings_for
 from tests.stream.world import KEY, World
 
 
@@ -41,19 +40,6 @@ def told(accounts: str, begin: int, upto: int) -> ScoredMessage:
     suspicions = ring_of(accounts, begin)
     placed = [PlacedSuspicion(begin + number, 0, one) for number, one in enumerate(suspicions)]
     return ScoredMessage(upto, [0, 1, 2], placed)
-
-
-async def read(settings: Settings) -> list[tuple[int, Entry]]:
-    follower = LedgerFollower(settings)
-    await follower.start()
-    try:
-        await follower.seek(0)
-        end, messages = await follower.end(), list[tuple[int, bytes]]()
-        while len(messages) < end:
-            messages += await follower.take(1.0)
-        return decode_all(messages)
-    finally:
-        await follower.stop()
 
 
 def test_marks_are_in_the_ledger_once_though_a_desk_says_them_again(
@@ -77,7 +63,7 @@ def test_marks_are_in_the_ledger_once_though_a_desk_says_them_again(
             again = DeskFollower(settings, producer, record, 3, None)
             await again.take([told("de", 3, 9)])
             await DeskFollower(settings, producer, record, 3, None).finish()
-            return await read(settings)
+            return await read_ledger(settings)
         finally:
             record.close()
             await producer.stop()

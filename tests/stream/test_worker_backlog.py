@@ -10,13 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from fraud import record_tables
 from fraud.services.kafka import KafkaService
-from fraud.settings import Settings
-from stream.follower import LedgerFollower, decode_all
 from stream.publish import publish
 from stream.source_order import MOST
 from tests.stream.test_source_order import farthest
-from tests.stream.workers import run, settings_for, until, worker
+from tests.stream.workers import read_ledger, record_of, run, settings_for, until, worker
 from tests.stream.world import KEY, World
 
 FARTHEST = 2 * MOST
@@ -30,28 +29,11 @@ def test_a_backlog_lies_in_the_ledger_about_as_it_was_sent(
     settings = settings_for(tmp_path / "home", world.model, kafka.address, "backlog", KEY)
     sent = world.raw
     run(publish(settings, sent, labels=False))
-    with worker(settings) as process:
-        until(lambda: len(in_ledger(settings)) == len(sent), process)
+    with worker(settings) as process, record_of(settings) as record:
+        until(lambda: record.count(record_tables.transactions) == len(sent), process)
         process.terminate()
     place = {one: number for number, one in enumerate(sent["transaction_id"])}
-    assert farthest([place[one] for one in in_ledger(settings)]) <= FARTHEST
-
-
-def in_ledger(settings: Settings) -> list[str]:
-    """Ids of the transactions, as they stand there."""
-    return run(_read(settings))
-
-
-async def _read(settings: Settings) -> list[str]:
-    follower = LedgerFollower(settings)
-    await follower.start()
-    try:
-        await follower.seek(0)
-        end, ids, place = await follower.end(), [], 0
-        while place < end:
-            entries = decode_all(await follower.take(0.5))
-            ids += [row.transaction_id for _, entry in entries for row in entry.transactions]
-            place = entries[-1][0] + 1 if entries else place
-        return ids
-    finally:
-        await follower.stop()
+    entries = [entry for _, entry in run(read_ledger(settings))]
+    places = [place[one.transaction_id] for entry in entries for one in entry.transactions]
+    assert len(places) == len(sent)
+    assert farthest(places) <= FARTHEST

@@ -24,6 +24,8 @@ from fraud.record import Record
 from fraud.settings import Settings
 from fraud.transaction import Transaction
 from stream.broker import Topics, ensure_topics, new_producer, tail
+from stream.follower import LedgerFollower, decode_all
+from stream.ledger import Entry
 
 PATIENCE = 90.0
 FRAUD = (sys.executable, "-m", "fraud")
@@ -140,6 +142,20 @@ async def read_all(settings: Settings, topic: str) -> list[tuple[int, bytes, dic
         return found
     finally:
         await consumer.stop()
+
+
+async def read_ledger(settings: Settings) -> list[tuple[int, Entry]]:
+    """Everything in the ledger, in its order."""
+    follower = LedgerFollower(settings)
+    await follower.start()
+    try:
+        await follower.seek(0)
+        end, messages = await follower.end(), list[tuple[int, bytes]]()
+        while len(messages) < end:
+            messages += await follower.take(1.0)
+        return decode_all(messages)
+    finally:
+        await follower.stop()
 
 
 async def committed(settings: Settings) -> dict[str, int]:
