@@ -20,7 +20,7 @@ from fraud.errors import RingfenceError
 from fraud.exits import FAILED, exit_status
 from fraud.settings import Settings, StreamSettings
 from stream.broker import Topics, security
-from stream.desk_seat import Placed
+from stream.desk_seat import Placed, events_done_with
 from stream.fetching import LeavingOutTransport
 from stream.goodbye import leave, leave_within
 from stream.runtime import Runtime
@@ -168,9 +168,10 @@ def _add_agents(app: StreamApp, topics: Topics) -> None:
             placed, saved = await app.runtime.desk.take(partial(_current, app, taken))
             waiting += placed
             waiting = [one for one in waiting if _is_current(app, one[1])]
-            for _, event in (one for one in waiting if one[0] <= saved):
+            done = events_done_with(waiting, saved)
+            for event in done:
                 await stream.ack(event)
-            waiting = [one for one in waiting if one[0] > saved]
+            waiting = waiting[len(done) :]
             yield
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from itertools import takewhile
 from typing import Protocol
 
 from faust.types import EventT
 
 from stream.scored import ScoredMessage, decode_scored
 
-__all__ = ["Desk", "DeskSeat", "Placed"]
+__all__ = ["Desk", "DeskSeat", "Placed", "events_done_with"]
 
 Placed = tuple[int, EventT[bytes]]
 """Ledger offset that an event tells up to, and the event."""
@@ -99,3 +100,12 @@ class DeskSeat:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._turn.acquire(), seconds)
             await self.finish()
+
+
+def events_done_with(waiting: Sequence[Placed], saved: int) -> list[EventT[bytes]]:
+    """The events, up to the first that is not, that a memory which has come to ``saved`` holds all of.
+
+    Workers lie apart in the ledger, so a later message may be done with before an earlier one. Acknowledged alone it
+    would have the earlier one passed over: Faust commits up to what was acknowledged first after what was committed.
+    """
+    return [event for _, event in takewhile(lambda one: one[0] <= saved, waiting)]

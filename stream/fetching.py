@@ -41,11 +41,33 @@ class LeavingOutThread(AIOKafkaConsumerThread):
         consumer._fetch_min_bytes = ENOUGH_BYTES
         return consumer
 
+    @property
+    def _left_out(self) -> str:
+        return cast(LeavingOutTransport, self.transport).door.topic
+
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Before anything is fetched of what has just been assigned."""
-        topic = cast(LeavingOutTransport, self.transport).door.topic
-        self._ensure_consumer().pause(*(TopicPartition(*tp) for tp in assigned if tp.topic == topic))
+        self._ensure_consumer().pause(*(TopicPartition(*tp) for tp in assigned if tp.topic == self._left_out))
         await super().on_partitions_assigned(assigned, generation_id)
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Seek to what was committed of each partition; to its beginning where nothing was.
+
+        Faust does so for the sake of records that it fetched and then dropped, because partitions were moving. Its
+        Kafka client leaves a partition of which nothing was committed where it is, and what was dropped of it would
+        never come again.
+        """
+        committed: Mapping[TP, int] = await self.call_thread(self._seek)
+        return committed
+
+    async def _seek(self) -> Mapping[TP, int]:
+        consumer = self._ensure_consumer()
+        committed: Mapping[TP, int] = await consumer.seek_to_committed()
+        still_ours = consumer.assignment()
+        untouched = [tp for tp, offset in committed.items() if not offset and tp.topic != self._left_out]
+        if begin := [tp for tp in untouched if tp in still_ours]:
+            await consumer.seek_to_beginning(*begin)
+        return committed
 
 
 class LeavingOutConsumer(FaustConsumer):

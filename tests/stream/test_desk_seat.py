@@ -9,8 +9,10 @@ from typing import Any, cast
 
 import pytest
 from faust.types import EventT
+from hypothesis import given
+from hypothesis import strategies as st
 
-from stream.desk_seat import DeskSeat
+from stream.desk_seat import DeskSeat, events_done_with
 from stream.scored import ScoredMessage, encode_scored
 
 Events = list[EventT[bytes]]
@@ -144,3 +146,17 @@ def test_a_seat_that_is_closed_takes_nothing_more() -> None:
             await asyncio.wait_for(seat.take(topic.current(topic.fetch(1, 3))), 0.05)
 
     run(test())
+
+
+@given(st.lists(st.integers(1, 20), max_size=12), st.lists(st.integers(0, 20), max_size=6))
+def test_messages_are_acknowledged_in_the_order_of_their_topic(uptos: list[int], memories: list[int]) -> None:
+    """Faust would pass over one that is left out; of workers that lie apart the later may be done with first."""
+    waiting = [(upto, cast("EventT[bytes]", offset)) for offset, upto in enumerate(uptos)]
+    acknowledged: list[object] = []
+    for saved in sorted(memories):
+        done = events_done_with(waiting, saved)
+        assert all(upto <= saved for upto, _ in waiting[: len(done)])
+        assert not waiting[len(done) :] or waiting[len(done)][0] > saved
+        acknowledged += done
+        waiting = waiting[len(done) :]
+    assert acknowledged == list(range(len(acknowledged)))
