@@ -102,6 +102,8 @@ def create_app(settings: Settings) -> StreamApp:
         broker_session_timeout=6,
         broker_heartbeat_interval=2,
         broker_rebalance_timeout=10,
+        # A leader of the group that could not learn of the topics gives nobody anything; Faust asks in five minutes.
+        consumer_metadata_max_age_ms=5_000,
         consumer_group_instance_id=stream.instance,
         consumer_auto_offset_reset="earliest",
         web_enabled=False,

@@ -1,4 +1,4 @@
-"""What Faust fetches and drops while partitions move comes again, where nothing was committed too."""
+"""What Faust fetches and drops while partitions move comes again, and topics that it did not know of are found."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 
 from fraud.services.kafka import KafkaService
 from fraud.settings import Settings
+from stream.app import create_app
 from stream.broker import Topics, ensure_topics, new_producer
 from stream.fetching import LeavingOutTransport
 
@@ -54,6 +55,7 @@ class Seen:
 
 
 def new_app(settings: Settings) -> faust.App:
+    ours = create_app(settings).conf
     app = faust.App(
         settings.stream.group,
         broker=f"kafka://{settings.stream.broker}",
@@ -64,6 +66,7 @@ def new_app(settings: Settings) -> faust.App:
         stream_wait_empty=False,
         broker_commit_interval=0.1,
         consumer_auto_offset_reset="earliest",
+        consumer_metadata_max_age_ms=ours.consumer_metadata_max_age_ms,
         web_enabled=False,
     )
     topics = Topics.named(settings.stream.prefix)
@@ -88,18 +91,22 @@ async def until_committed(app: faust.App, offset: int) -> None:
             await asyncio.sleep(0.02)
 
 
+def fresh(kafka: KafkaService, home: Path) -> Settings:
+    prefix = f"fetching-{uuid4().hex[:8]}."
+    stream = {"broker": kafka.address, "prefix": prefix, "group": prefix, "partitions": 2}
+    return Settings.load(home=home, stream=stream)
+
+
 @pytest.mark.parametrize("acknowledged", [0, 7])
 def test_what_is_not_acknowledged_comes_again_after_a_seek(
     tmp_path: Path, kafka: KafkaService, acknowledged: int
 ) -> None:
-    prefix = f"fetching-{uuid4().hex[:8]}."
-    stream = {"broker": kafka.address, "prefix": prefix, "group": prefix, "partitions": 2}
-    settings = Settings.load(home=tmp_path, stream=stream)
+    settings = fresh(kafka, tmp_path)
 
     async def seek_back() -> list[int]:
         await put(settings)
         app, seen = new_app(settings), Seen(acknowledged)
-        seen.follow(app, Topics.named(prefix).scored)
+        seen.follow(app, Topics.named(settings.stream.prefix).scored)
         async with app:
             await seen.until_all()
             if acknowledged:
@@ -115,3 +122,23 @@ def test_what_is_not_acknowledged_comes_again_after_a_seek(
     again = asyncio.run(seek_back())
     assert min(again) == acknowledged
     assert sorted(set(again)) == list(range(acknowledged, MESSAGES))
+
+
+def test_topics_that_were_not_known_when_partitions_were_given_out_are_found(
+    tmp_path: Path, kafka: KafkaService
+) -> None:
+    """As of a worker that leads its group and could not ask, because the network was away."""
+    settings = fresh(kafka, tmp_path)
+
+    async def find() -> None:
+        app, seen = new_app(settings), Seen(MESSAGES)
+        seen.follow(app, Topics.named(settings.stream.prefix).scored)
+        async with app:
+            async with asyncio.timeout(SECONDS):
+                while not app.unassigned:
+                    await asyncio.sleep(0.02)
+            assert not app.consumer.assignment()
+            await put(settings)
+            await seen.until_all()
+
+    asyncio.run(find())
