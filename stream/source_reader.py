@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, cast
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential
 
 from fraud.errors import ServiceError
 from fraud.settings import Settings
@@ -81,18 +82,14 @@ class SourceReader:
             self._thread.shutdown(wait=False)
 
     async def _begin(self) -> None:
-        loop = asyncio.get_running_loop()
-        pause = SHORTEST_PAUSE
-        while True:
-            try:
-                places = await loop.run_in_executor(self._thread, self._committed)
-                break
-            except KafkaException as error:
-                # A broker that has just begun does not know at once.
-                level = logging.INFO if pause < LONGEST_PAUSE else logging.WARNING
-                log.log(level, "broker: does not say where to begin (%s)", error.args[0].str())
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, LONGEST_PAUSE)
+        tries = AsyncRetrying(
+            retry=retry_if_exception_type(KafkaException),
+            wait=wait_exponential(multiplier=SHORTEST_PAUSE, max=LONGEST_PAUSE),
+            before_sleep=_say,
+        )
+        async for attempt in tries:
+            with attempt:
+                places = await asyncio.get_running_loop().run_in_executor(self._thread, self._committed)
         self._consumer.assign(places)
 
     def _committed(self) -> list[TopicPartition]:
@@ -160,6 +157,14 @@ class SourceReader:
         """The offset below which the broker said, with the last fetch, that there are records."""
         _, end = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), cached=True)
         return end if end >= 0 else None
+
+
+def _say(state: RetryCallState) -> None:
+    # A broker that has just begun does not know at once.
+    level = logging.INFO if state.upcoming_sleep < LONGEST_PAUSE else logging.WARNING
+    error = state.outcome and state.outcome.exception()
+    said = error.args[0].str() if isinstance(error, KafkaException) else error
+    log.log(level, "broker: does not say where to begin (%s)", said)
 
 
 def _tell(error: KafkaError) -> None:
