@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, select
 
 from fraud.database import portions
 from fraud.record_hashes import id_hashes, id_name_hashes
 from fraud.record_tables import eras, mentions, transactions
 
-__all__ = ["doubling", "row_ids"]
+__all__ = ["doubling", "eras_within", "row_ids"]
 
 FIRST_ERAS = 4
 MOST_ERAS = 512
 
 
-def row_ids(connection: Connection, transaction_ids: Iterable[str]) -> dict[str, int]:
-    """Row ids by transaction id, for those on record; the more recent they are, the sooner they are found."""
+def row_ids(
+    connection: Connection,
+    transaction_ids: Iterable[str],
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> dict[str, int]:
+    """Row ids by transaction id, for those on record; the more recent they are, the sooner they are found.
+
+    Where it is known between which event times they lie, both included, no other era is looked into.
+    """
     if connection.dialect.name == "postgresql":
         return _row_ids_by_index(connection, transaction_ids)
-    newest_first = list(connection.scalars(select(eras.c.era).order_by(eras.c.era.desc())))
+    newest_first = [row.era for row in connection.execute(eras_within(since, until))]
     found: dict[str, int] = {}
     for some in portions(transaction_ids):
         found.update(_row_ids_by_era(connection, some, newest_first))
@@ -51,6 +60,16 @@ def _row_ids_by_era(connection: Connection, ids: list[str], newest_first: Sequen
         if not wanted:
             break
     return found
+
+
+def eras_within(since: datetime | None, until: datetime | None) -> Select[Any]:
+    """Eras that reach into a window, both ends included, by their latest event, the newest first."""
+    query = select(eras.c.era, eras.c.latest).order_by(eras.c.latest.desc())
+    if since is not None:
+        query = query.where(eras.c.latest >= since)
+    if until is not None:
+        query = query.where(eras.c.earliest <= until)
+    return query
 
 
 def doubling(values: Sequence[Any]) -> Iterator[Sequence[Any]]:

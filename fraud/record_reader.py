@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, Select, case, func, or_, select, type_coerce
+from sqlalchemy import BigInteger, case, func, or_, select, type_coerce
 
 from fraud.alert import Alert, AlertState, Severity, Subject
 from fraud.database import portions, reading, store_errors
@@ -17,7 +16,7 @@ from fraud.errors import StoreError
 from fraud.receipt import Receipt, ReceiptBatch
 from fraud.record_hashes import name_hashes
 from fraud.record_log import RecordLog, decided_query, read_decided, read_reasons
-from fraud.record_lookup import doubling, row_ids
+from fraud.record_lookup import doubling, eras_within, row_ids
 from fraud.record_rows import AlertSummary, DayCount, DecidedTransaction
 from fraud.record_tables import (
     DAY,
@@ -121,7 +120,7 @@ class RecordReader(RecordLog):
         query = query.order_by(column.event_time.desc(), column.transaction_id.desc()).limit(limit)
         found: list[DecidedTransaction] = []
         with store_errors("read"), self.engine.connect() as connection, reading(connection):
-            for some in doubling(connection.execute(_eras(since, until)).all()):
+            for some in doubling(connection.execute(eras_within(since, until)).all()):
                 if len(found) == limit and some[0].latest < found[-1].event_time:
                     break
                 there = query.where(mentions.c.era.in_([row.era for row in some]))
@@ -151,13 +150,22 @@ class RecordReader(RecordLog):
         """The decision of a transaction, or None."""
         return self.decisions([transaction_id]).get(transaction_id)
 
-    def decisions(self, transaction_ids: Iterable[str]) -> dict[str, Decision]:
-        """Decisions by transaction id, for those that are in the record."""
+    def decisions(
+        self,
+        transaction_ids: Iterable[str],
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> dict[str, Decision]:
+        """Decisions by transaction id, for those that are in the record.
+
+        Old ones are found sooner where the event times are told between which all of them lie, both included.
+        """
         found: dict[str, Decision] = {}
         query = select(decisions, transactions.c.transaction_id, transactions.c.event_time).join(
             transactions, transactions.c.row_id == decisions.c.row_id
         )
-        for some in self._row_ids(transaction_ids):
+        for some in self._row_ids(transaction_ids, since, until):
             for row in self._rows(query.where(decisions.c.row_id.in_(some))):
                 found[row.transaction_id] = Decision(
                     transaction_id=row.transaction_id,
@@ -243,18 +251,10 @@ class RecordReader(RecordLog):
         query = select(runs).order_by(runs.c.started_at.desc(), runs.c.run_id).limit(limit)
         return [Run(**{**row._mapping, "state": RunState(row.state)}) for row in self._rows(query)]
 
-    def _row_ids(self, transaction_ids: Iterable[str]) -> Iterator[list[int]]:
+    def _row_ids(
+        self, transaction_ids: Iterable[str], since: datetime | None = None, until: datetime | None = None
+    ) -> Iterator[list[int]]:
         """Row ids of the named transactions that are on record, in portions."""
         with store_errors("read"), self.engine.connect() as connection, reading(connection):
-            found = list(row_ids(connection, transaction_ids).values())
+            found = list(row_ids(connection, transaction_ids, since, until).values())
         yield from portions(found)
-
-
-def _eras(since: datetime | None, until: datetime | None) -> Select[Any]:
-    """Eras that reach into a window, by their latest event, the newest first."""
-    query = select(eras.c.era, eras.c.latest).order_by(eras.c.latest.desc())
-    if since is not None:
-        query = query.where(eras.c.latest >= since)
-    if until is not None:
-        query = query.where(eras.c.earliest < until)
-    return query

@@ -59,7 +59,8 @@ async def audit(settings: Settings, scorer: Scorer, record: Record) -> Audit:
 
 def _compare(said: Audit, decided: Decided, scorer: Scorer, record: Record) -> None:
     ids = [one.transaction_id for one in decided.transactions]
-    known = record.decisions(ids)
+    times = [one.event_time for one in decided.transactions]
+    known = record.decisions(ids, since=min(times), until=max(times))
     scores = decided.step.scores.score
     outcomes = _outcomes(scorer, {found.model_version for found in known.values()}, scores, record)
     for row, (transaction_id, score) in enumerate(zip(ids, scores.tolist(), strict=True)):

@@ -123,6 +123,25 @@ def test_what_is_asked_at_a_node_is_found_in_every_era(
     assert len(record.decisions(f"t{i}" for i in range(0, 400, 2))) == 150
 
 
+@pytest.mark.parametrize("young", [0, 6])
+def test_decisions_between_two_event_times_are_found_in_the_eras_that_reach_there(
+    record: Record, monkeypatch: pytest.MonkeyPatch, young: int
+) -> None:
+    monkeypatch.setattr(record_eras, "ERA_TRANSACTIONS", 20)
+    monkeypatch.setattr(record_eras, "YOUNG_TRANSACTIONS", young)
+    order = np.argsort(np.arange(300) + np.random.default_rng(2).normal(0, 8, 300)).tolist()
+    for start in range(0, 300, 6):
+        write(record, order[start : start + 6], stream=f"ledger-{start % 4}")
+    for start in range(0, 300, 30):
+        wanted = order[start : start + 30]
+        times = [transaction(i).event_time for i in wanted]
+        found = record.decisions([f"t{i}" for i in wanted], since=min(times), until=max(times))
+        assert found == {f"t{i}": decision(i) for i in wanted}
+        with record.engine.connect() as connection:
+            eras = connection.execute(record_lookup.eras_within(min(times), max(times))).all()
+        assert len(eras) < record.count(table.eras)
+
+
 def test_names_that_move_while_they_are_looked_for_are_found(
     record: Record, record_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
