@@ -63,10 +63,12 @@ class LeavingOutThread(AIOKafkaConsumerThread):
     async def _seek(self) -> Mapping[TP, int]:
         consumer = self._ensure_consumer()
         committed: Mapping[TP, int] = await consumer.seek_to_committed()
-        still_ours = consumer.assignment()
-        untouched = [tp for tp, offset in committed.items() if not offset and tp.topic != self._left_out]
-        if begin := [tp for tp in untouched if tp in still_ours]:
-            await consumer.seek_to_beginning(*begin)
+        still_ours = {tp for tp in consumer.assignment() if tp.topic != self._left_out}
+        for tp, offset in committed.items():
+            if not offset and tp in still_ours:
+                # Not seek_to_beginning: while that asks there is no position, and a Faust that looks just then crashes.
+                # Where 0 is forgotten the client goes on to the first that is there.
+                consumer.seek(tp, 0)
         return committed
 
 
