@@ -13,7 +13,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wai
 
 from fraud.errors import StoreUnavailable
 
-__all__ = ["patiently"]
+__all__ = ["patiently", "tried_again"]
 
 log = logging.getLogger(__name__)
 
@@ -28,17 +28,34 @@ async def patiently(call: Callable[[], Result], executor: Executor | None = None
 
     What is written is the same each time and idempotent, so a try that got through unseen does no harm.
     """
-    loop = asyncio.get_running_loop()
     with suppress(StoreUnavailable):
-        return await loop.run_in_executor(executor, call)
+        return await asyncio.get_running_loop().run_in_executor(executor, call)
+    return await tried_again(
+        call, executor, error=StoreUnavailable, first_pause=FIRST_PAUSE, longest_pause=LONGEST_PAUSE, say=_say
+    )
+
+
+async def tried_again(
+    call: Callable[[], Result],
+    executor: Executor | None,
+    *,
+    error: type[Exception],
+    first_pause: float,
+    longest_pause: float,
+    say: Callable[[RetryCallState], None],
+) -> Result:
+    """The result of ``call`` in a thread, tried again for as long as it raises ``error``, each pause twice the last.
+
+    ``say`` is called before each pause; pauses are in seconds.
+    """
     tries = AsyncRetrying(
-        retry=retry_if_exception_type(StoreUnavailable),
-        wait=wait_exponential(multiplier=FIRST_PAUSE, max=LONGEST_PAUSE),
-        before_sleep=_say,
+        retry=retry_if_exception_type(error),
+        wait=wait_exponential(multiplier=first_pause, max=longest_pause),
+        before_sleep=say,
     )
     async for attempt in tries:
         with attempt:
-            return await loop.run_in_executor(executor, call)
+            return await asyncio.get_running_loop().run_in_executor(executor, call)
     raise AssertionError("unreachable: the tries have no end")
 
 

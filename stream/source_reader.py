@@ -15,13 +15,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, cast
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential
+from tenacity import RetryCallState
 
 from fraud.errors import ServiceError
 from fraud.settings import Settings
 from stream.admission import Portion
 from stream.broker import Topics
 from stream.native_client import Configuration, configuration
+from stream.patience import tried_again
 from stream.source_order import MOST, SourceOrder
 
 __all__ = ["Door", "SourceReader"]
@@ -82,14 +83,14 @@ class SourceReader:
             self._thread.shutdown(wait=False)
 
     async def _begin(self) -> None:
-        tries = AsyncRetrying(
-            retry=retry_if_exception_type(KafkaException),
-            wait=wait_exponential(multiplier=SHORTEST_PAUSE, max=LONGEST_PAUSE),
-            before_sleep=_say,
+        places = await tried_again(
+            self._committed,
+            self._thread,
+            error=KafkaException,
+            first_pause=SHORTEST_PAUSE,
+            longest_pause=LONGEST_PAUSE,
+            say=_say,
         )
-        async for attempt in tries:
-            with attempt:
-                places = await asyncio.get_running_loop().run_in_executor(self._thread, self._committed)
         self._consumer.assign(places)
 
     def _committed(self) -> list[TopicPartition]:

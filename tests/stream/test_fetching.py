@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterable, Mapping
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import faust
 import pytest
@@ -14,8 +13,9 @@ import pytest
 from fraud.services.kafka import KafkaService
 from fraud.settings import Settings
 from stream.app import create_app
-from stream.broker import Topics, ensure_topics, new_producer
+from stream.broker import Topics
 from stream.fetching import LeavingOutTransport
+from tests.stream.workers import fresh, send
 
 SECONDS = 60
 MESSAGES = 20
@@ -77,12 +77,7 @@ def new_app(settings: Settings) -> faust.App:
 
 
 async def put(settings: Settings) -> None:
-    await ensure_topics(settings)
-    producer = new_producer(settings)
-    await producer.start()
-    for number in range(MESSAGES):
-        await producer.send_and_wait(Topics.named(settings.stream.prefix).scored, b"%d" % number)
-    await producer.stop()
+    await send(settings, [("scored", 0, b"key", b"%d" % number) for number in range(MESSAGES)])
 
 
 async def until_committed(app: faust.App, offset: int) -> None:
@@ -91,17 +86,11 @@ async def until_committed(app: faust.App, offset: int) -> None:
             await asyncio.sleep(0.02)
 
 
-def fresh(kafka: KafkaService, home: Path) -> Settings:
-    prefix = f"fetching-{uuid4().hex[:8]}."
-    stream = {"broker": kafka.address, "prefix": prefix, "group": prefix, "partitions": 2}
-    return Settings.load(home=home, stream=stream)
-
-
 @pytest.mark.parametrize("acknowledged", [0, 7])
 def test_what_is_not_acknowledged_comes_again_after_a_seek(
     tmp_path: Path, kafka: KafkaService, acknowledged: int
 ) -> None:
-    settings = fresh(kafka, tmp_path)
+    settings = fresh(kafka.address, tmp_path, "fetching")
 
     async def seek_back() -> list[int]:
         await put(settings)
@@ -128,7 +117,7 @@ def test_topics_that_were_not_known_when_partitions_were_given_out_are_found(
     tmp_path: Path, kafka: KafkaService
 ) -> None:
     """As of a worker that leads its group and could not ask, because the network was away."""
-    settings = fresh(kafka, tmp_path)
+    settings = fresh(kafka.address, tmp_path, "fetching")
 
     async def find() -> None:
         app, seen = new_app(settings), Seen(MESSAGES)

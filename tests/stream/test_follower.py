@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from fraud.services.kafka import KafkaService
 from fraud.settings import Settings
 from stream.broker import Topics, ensure_topics, new_producer
 from stream.follower import OWN_IN_A_ROW, LedgerFollower
+from tests.stream.workers import fresh
 
 Message = tuple[int, bytes]
 
@@ -54,8 +54,7 @@ class Ledger:
 
 @asynccontextmanager
 async def open_ledger(kafka: KafkaService, home: Path) -> AsyncIterator[Ledger]:
-    prefix = f"follower-{uuid4().hex[:8]}."
-    settings = Settings.load(home=home, stream={"broker": kafka.address, "prefix": prefix})
+    settings = fresh(kafka.address, home, "follower")
     await ensure_topics(settings)
     ledger = Ledger(settings)
     await ledger.producer.start()

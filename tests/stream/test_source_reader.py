@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
@@ -19,9 +18,8 @@ from stream.broker import Topics, ensure_topics
 from stream.source_order import MOST, STEP
 from stream.source_reader import SourceReader, _tell
 from tests.stream.test_source_order import farthest
-from tests.stream.workers import send
+from tests.stream.workers import PARTITIONS, fresh, send
 
-PARTITIONS = 3
 SECONDS = 30
 
 
@@ -48,12 +46,6 @@ class Taken:
         async with asyncio.timeout(SECONDS):
             while sum(map(len, self.records.values())) < number:
                 await asyncio.sleep(0.01)
-
-
-def fresh(kafka: KafkaService, home: Path) -> Settings:
-    prefix = f"source-{uuid4().hex[:8]}."
-    stream = {"broker": kafka.address, "prefix": prefix, "group": prefix, "partitions": PARTITIONS}
-    return Settings.load(home=home, stream=stream)
 
 
 async def put(settings: Settings, numbers: Sequence[int]) -> dict[int, list[tuple[int, bytes]]]:
@@ -105,7 +97,7 @@ def test_what_is_there_and_what_comes_is_handed_over_once_in_order(
     kafka: KafkaService, tmp_path: Path
 ) -> None:
     async def go() -> None:
-        settings, door = fresh(kafka, tmp_path), Taken()
+        settings, door = fresh(kafka.address, tmp_path, "source"), Taken()
         placed = await put(settings, range(3 * MOST))
         async with reading(settings, door, {0, 1, 2}):
             await door.until(3 * MOST)
@@ -125,7 +117,7 @@ def test_partitions_of_a_backlog_come_together(kafka: KafkaService, tmp_path: Pa
     """Though a fetch brings a megabyte of one, and then of the next."""
 
     async def go() -> None:
-        settings, door = fresh(kafka, tmp_path), Taken()
+        settings, door = fresh(kafka.address, tmp_path, "source"), Taken()
         await ensure_topics(settings)
         await asyncio.to_thread(put_backlog, settings, 30_000)
         async with reading(settings, door, {0, 1, 2}):
@@ -152,7 +144,7 @@ def test_a_partition_that_is_not_due_is_fetched_no_further_and_loses_nothing(
     monkeypatch.setattr("stream.source_reader.Consumer", Watched)
 
     async def go() -> None:
-        settings, door = fresh(kafka, tmp_path), Taken()
+        settings, door = fresh(kafka.address, tmp_path, "source"), Taken()
         await ensure_topics(settings)
         await asyncio.to_thread(put_backlog, settings, 30_000, 10**6)
         async with reading(settings, door, {0, 1, 2}):
@@ -183,7 +175,7 @@ def test_of_kafka_transactions_it_gives_what_was_committed(
             ends()
 
     async def go() -> None:
-        settings, door = fresh(kafka, tmp_path), Taken()
+        settings, door = fresh(kafka.address, tmp_path, "source"), Taken()
         await ensure_topics(settings)
         await asyncio.to_thread(produce, settings)
         async with reading(settings, door, {0, 1, 2}):
@@ -200,7 +192,7 @@ def test_it_begins_where_the_group_has_come_to_and_reads_no_other_partition(
     kafka: KafkaService, tmp_path: Path
 ) -> None:
     async def go() -> None:
-        settings, door = fresh(kafka, tmp_path), Taken()
+        settings, door = fresh(kafka.address, tmp_path, "source"), Taken()
         placed = await put(settings, range(90))
         await asyncio.to_thread(commit, settings, {0: 7, 1: 30})
         async with reading(settings, door, {0, 1}):
@@ -219,7 +211,7 @@ def test_a_reader_that_is_cut_off_hands_over_nothing_more_and_the_next_has_no_ga
     """As at every rebalance, with the door held back."""
 
     async def go() -> None:
-        settings, first, then = fresh(kafka, tmp_path), Taken(), Taken()
+        settings, first, then = fresh(kafka.address, tmp_path, "source"), Taken(), Taken()
         placed = await put(settings, range(300))
         first.open.clear()
         async with reading(settings, first, {0, 1, 2}):
@@ -245,7 +237,7 @@ def test_a_broker_that_is_killed_is_waited_for(own_kafka: KafkaService, tmp_path
         await asyncio.to_thread(own_kafka.start)
 
     async def go() -> None:
-        settings, door = fresh(own_kafka, tmp_path), Taken()
+        settings, door = fresh(own_kafka.address, tmp_path, "source"), Taken()
         placed = await put(settings, range(30))
         own_kafka.kill()
         async with reading(settings, door, {0, 1, 2}):
@@ -272,7 +264,7 @@ def test_topics_are_made_by_others(kafka: KafkaService, tmp_path: Path) -> None:
     """A reader of a topic that is not there yet reads it once it is."""
 
     async def go() -> None:
-        settings, door = fresh(kafka, tmp_path), Taken()
+        settings, door = fresh(kafka.address, tmp_path, "source"), Taken()
         async with reading(settings, door, {0}):
             await asyncio.sleep(0.5)
             await ensure_topics(settings)

@@ -28,6 +28,7 @@ from stream.follower import LedgerFollower, decode_all
 from stream.ledger import Entry
 
 PATIENCE = 90.0
+PARTITIONS = 3
 FRAUD = (sys.executable, "-m", "fraud")
 FAUST = (sys.executable, "-m", "faust", "-A", "stream.app")
 
@@ -95,13 +96,20 @@ def settings_for(home: Path, model: Path, broker: str, name: str, key: bytes, **
         "broker": broker,
         "prefix": prefix,
         "group": f"{prefix}group",
-        "partitions": 3,
+        "partitions": PARTITIONS,
         "model": model,
         "seen_ids": 100_000,
         "snapshot_seconds": 3600.0,
         **more.pop("stream", {}),
     }
     return Settings.load(home=home, token_key=key.decode(), stream=stream, online={"memory_mb": 64}, **more)
+
+
+def fresh(broker: str, home: Path, name: str) -> Settings:
+    """Topics and a group of their own, for what needs no model."""
+    prefix = f"{name}-{time.monotonic_ns()}."
+    stream = {"broker": broker, "prefix": prefix, "group": f"{prefix}group", "partitions": PARTITIONS}
+    return Settings.load(home=home, stream=stream)
 
 
 Outgoing = tuple[str, int, bytes, bytes]
