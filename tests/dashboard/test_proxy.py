@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlencode
@@ -46,9 +47,10 @@ def serve_behind(record: Record) -> Iterator[Callable[[str | None], int]]:
     yield start
     for server, thread in servers:
         server.task_dispatcher.shutdown()
-        server.close()
-        server.asyncore.close_all(server._map)
+        # In the server's own thread: closed from here its sockets could go while it waits on them.
+        server.trigger.pull_trigger(partial(server.asyncore.close_all, server._map))
         thread.join(10)
+        assert not thread.is_alive()
 
 
 def wrong_password(port: int, headers: dict[str, str]) -> int:
