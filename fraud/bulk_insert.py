@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import Connection, Table
 from sqlalchemy.exc import DBAPIError
 
-__all__ = ["bulk_insert", "copy_numbers"]
+__all__ = ["bulk_insert"]
 
-POSTGRES_TYPES = {"BIGINT": "int8", "INTEGER": "int4", "FLOAT": "float8", "VARCHAR": "text", "TEXT": "text"}
+POSTGRES_TYPES = {
+    "BIGINT": "int8",
+    "INTEGER": "int4",
+    "FLOAT": "float8",
+    "VARCHAR": "text",
+    "TEXT": "text",
+    "BYTEA": "bytea",
+}
 
 COPY_BEGIN = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 COPY_END = b"\xff\xff"
@@ -32,23 +37,6 @@ def bulk_insert(connection: Connection, into: Table, rows: Sequence[tuple[Any, .
     else:
         marks = ",".join("?" * len(into.c))
         connection.exec_driver_sql(f"INSERT INTO {into.name} VALUES ({marks})", list(rows))  # noqa: S608
-
-
-def copy_numbers(
-    connection: Connection, into: Table, columns: Mapping[str, NDArray[np.integer[Any]]]
-) -> None:
-    """Insert integers, column by column, into a PostgreSQL table whose columns are as wide as these arrays' items."""
-    size = len(next(iter(columns.values())))
-    wire = [("fields", ">i2")]
-    for name, column in columns.items():
-        wire += [(f"{name} bytes", ">i4"), (name, f">i{column.itemsize}")]
-    rows = np.empty(size, dtype=wire)
-    rows["fields"] = len(columns)
-    for name, column in columns.items():
-        rows[f"{name} bytes"] = column.itemsize
-        rows[name] = column
-    with _copying(connection, into, columns) as copy:
-        copy.write(COPY_BEGIN + rows.tobytes() + COPY_END)
 
 
 def _copy(connection: Connection, into: Table, rows: Sequence[tuple[Any, ...]]) -> None:

@@ -16,15 +16,16 @@ from sqlalchemy import Connection, Executable, insert, text
 from sqlalchemy.exc import IntegrityError
 
 from fraud import record_tables as table
-from fraud.bulk_insert import bulk_insert, copy_numbers
+from fraud.bulk_insert import bulk_insert
 from fraud.database import upsert_in
 from fraud.decision import Decision
 from fraud.errors import InputError
 from fraud.receipt import ReceiptBatch
-from fraud.record_eras import Extent, make_room, place_of
-from fraud.record_hashes import id_hashes, id_name_hashes, name_hashes
+from fraud.record_eras import CROWDED, Extent, make_room, open_era
+from fraud.record_hashes import id_hashes
 from fraud.record_known import KnownIds
 from fraud.record_lookup import row_ids
+from fraud.record_names import add_part, names_of
 from fraud.record_tables import ROW_BITS, since_epoch
 from fraud.transaction import Transaction
 
@@ -125,9 +126,11 @@ class BatchWriter:
         return bool(self._crowded)
 
     def make_room(self, connection: Connection) -> None:
-        """Move names of small batches to where they stay, which a batch to come would otherwise have to do."""
+        """Sort or join the names of batches, which a batch to come would otherwise have to do."""
         while self._crowded:
-            make_room(connection, self._crowded.pop())
+            stream = self._crowded.pop()
+            _take_turn(connection, stream)
+            make_room(connection, stream)
 
     def _new_rows(self, connection: Connection, ids: list[str], hashes: NDArray[np.int64]) -> list[int]:
         if not ids:
@@ -144,8 +147,7 @@ class BatchWriter:
         self, connection: Connection, stream: str, decided: Decided, hashes: NDArray[np.int64] | None
     ) -> int:
         size = len(decided.transactions)
-        if connection.dialect.name == "postgresql":
-            connection.execute(ONE_AT_A_TIME, {"group": STREAM_LOCKS, "stream": stream})
+        _take_turn(connection, stream)
         batch = {
             "stream": stream,
             "transactions": size,
@@ -159,12 +161,14 @@ class BatchWriter:
         try:
             first = batch_id << ROW_BITS
             times = [one.event_time for one in decided.transactions]
-            place = place_of(connection, stream, batch_id, Extent(size, min(times), max(times)))
-            if place.is_crowded:
-                self._crowded.add(stream)
+            era = open_era(connection, stream, batch_id, Extent(size, min(times), max(times)))
             bulk_insert(connection, table.transactions, _transaction_rows(first, decided.transactions))
             bulk_insert(connection, table.decisions, _decision_rows(first, decided.decisions))
-            _insert_mentions(connection, place.era, first, _mention_keys(decided.transactions, hashes))
+            add_part(connection, era.era, batch_id, names_of(decided.transactions, first, hashes))
+            if era.is_full() or era.is_scattered():
+                make_room(connection, stream)
+            elif era.is_full(CROWDED) or era.is_scattered(CROWDED):
+                self._crowded.add(stream)
             if encoding is not None and decided.receipts is not None:
                 row = {"model_version": decided.receipts.model_version, "body": encoding.result()}
                 connection.execute(NEW_RECEIPTS, {"batch_id": batch_id, **row})
@@ -180,6 +184,12 @@ class BatchWriter:
         encoded: Future[bytes] = Future()
         encoded.set_result(receipts.to_bytes())
         return encoded
+
+
+def _take_turn(connection: Connection, stream: str) -> None:
+    """Until the transaction ends nobody else writes to the stream; SQLite has one writer at a time anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(ONE_AT_A_TIME, {"group": STREAM_LOCKS, "stream": stream})
 
 
 @cache
@@ -233,46 +243,6 @@ def _decision_rows(first: int, decisions: Sequence[Decision]) -> list[tuple[Any,
         )
         for row_id, one in enumerate(decisions, first)
     ]
-
-
-def _mention_keys(transactions: Sequence[Transaction], hashes: NDArray[np.int64] | None) -> NDArray[np.int64]:
-    """Name hash << ROW_BITS | row of every name in the batch, sorted; ids where no other index finds them."""
-    ends = (
-        [one.account_id for one in transactions],
-        [one.merchant_id for one in transactions],
-        [one.counterparty_id for one in transactions],
-        [one.device_id for one in transactions],
-        [one.ip for one in transactions],
-    )
-    rows = np.arange(len(transactions))
-    keys = [] if hashes is None else [_keys(id_name_hashes(hashes), rows)]
-    for names in ends:
-        there = [name for name in names if name is not None]
-        at = rows if len(there) == len(rows) else rows[np.array([name is not None for name in names])]
-        keys.append(_keys(name_hashes(there), at))
-    # Not numpy's unique: a flag a key costs less than its copies.
-    ordered = np.sort(np.concatenate(keys))
-    is_first = np.ones(len(ordered), dtype=np.bool_)
-    np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])
-    return ordered[is_first]
-
-
-def _keys(hashes: NDArray[np.int32], rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    return (hashes.astype(np.int64) << ROW_BITS) | rows
-
-
-def _insert_mentions(connection: Connection, era: int, first: int, keys: NDArray[np.int64]) -> None:
-    if connection.dialect.name == "sqlite":
-        # One statement that takes the sorted keys apart itself costs a third of one row after the other.
-        connection.exec_driver_sql(
-            f"INSERT INTO mentions SELECT ?, value >> {ROW_BITS}, (value & {LARGEST_BATCH - 1}) + ?"  # noqa: S608
-            " FROM json_each(?)",
-            (era, first, _json(keys.tolist())),
-        )
-    else:
-        names, rows = keys >> ROW_BITS, (keys & (LARGEST_BATCH - 1)) + first
-        columns = {"era": np.full(len(keys), era), "name_hash": names.astype(np.int32), "row_id": rows}
-        copy_numbers(connection, table.mentions, columns)
 
 
 def _json(value: object) -> str:

@@ -1,47 +1,40 @@
-"""Which stretch of the index of names a batch goes into.
+"""Stretches of a stream, each with a part of the index of names to itself.
 
-The names of a batch lie all over its era, so on SQLite a commit of ten transactions writes some sixty pages anew. Small
-batches therefore go into a *young* era of a few pages first, and when that is full its names move into the era before
-it, all at once. That takes longer than the batch itself, so whoever has time between two batches does it a little early
-(``make_room``). Readers know eras alone: whether one is young they need not know.
+The newest era of a stream is open: each batch adds its names as they come (``fraud.record_names``). When it is full it
+is sealed, which takes longer than a batch does, and when too many small parts have come they are joined; so whoever has
+time between two batches does either a little early (``make_room``).
 """
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple, TypeGuard
+from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
-from fraud.record_tables import eras, mentions
+from fraud import record_names
+from fraud.record_tables import eras
 
-__all__ = ["Extent", "Place", "make_room", "place_of"]
+__all__ = ["Era", "Extent", "make_room", "open_era"]
 
 ERA_TRANSACTIONS = 16_384
-"""Transactions of an era, about: few enough for its part of the index to stay in memory while it is written."""
+"""Transactions of an era, about: its parts are read whole for as long as it is open."""
 
-YOUNG_TRANSACTIONS = 512
-"""Of a young one: more make each commit dearer, fewer make it move more often."""
+MOST_PARTS = 64
+"""Parts of an open era: more make looking a name up dearer, fewer make them be joined more often."""
+
 CROWDED = 0.75
-"""Share of them from which on a young era is moved where nobody waits for it."""
+"""Share of either from which on room is made where nobody waits for it."""
 
 # Made once: to build a statement anew costs more than to carry it out.
 NEWEST = (
-    select(eras.c.era, eras.c.transactions, eras.c.earliest, eras.c.latest)
+    select(eras.c.era, eras.c.parts, eras.c.transactions, eras.c.earliest, eras.c.latest)
     .where(eras.c.stream == bindparam("stream"))
     .order_by(eras.c.era.desc())
-    .limit(2)
+    .limit(1)
 )
 NEW = insert(eras)
 GROW = update(eras).where(eras.c.era == bindparam("grown"))
-END = delete(eras).where(eras.c.era == bindparam("ended"))
-MOVE = insert(mentions).from_select(
-    ["era", "name_hash", "row_id"],
-    select(bindparam("into", type_=mentions.c.era.type), mentions.c.name_hash, mentions.c.row_id)
-    .where(mentions.c.era == bindparam("moved"))
-    .order_by(mentions.c.name_hash, mentions.c.row_id),
-)
-FORGET = delete(mentions).where(mentions.c.era == bindparam("moved"))
 
 
 class Extent(NamedTuple):
@@ -60,76 +53,50 @@ class Extent(NamedTuple):
         )
 
 
-class Place(NamedTuple):
-    """Where the names of a batch go."""
+class Era(NamedTuple):
+    """An open era."""
 
     era: int
-    is_crowded: bool
-    """Whether ``make_room`` now would spare a later batch the moving."""
-
-
-def place_of(connection: Connection, stream: str, batch_id: int, batch: Extent) -> Place:
-    """The stream's era that a batch of at least one transaction goes into, made or grown by it."""
-    most = _most_young(connection)
-    young, grown = _newest(connection, stream)
-    if young is not None and young.extent.transactions + batch.transactions > most:
-        grown = _close(connection, young, grown) or young
-        young = None
-    into = young
-    if young is None and batch.transactions > most // 2 and _has_room(grown):
-        into = grown
-    if into is None:
-        connection.execute(NEW, {"era": batch_id, "stream": stream, **batch._asdict()})
-        into = _Era(batch_id, batch)
-    else:
-        into = _grow(connection, into, batch)
-    is_crowded = CROWDED * most < into.extent.transactions <= most
-    return Place(into.era, is_crowded and _has_room(grown))
-
-
-def make_room(connection: Connection, stream: str) -> None:
-    """Move the stream's young era into the one before it where little room is left in it."""
-    young, grown = _newest(connection, stream)
-    if young is not None and young.extent.transactions > CROWDED * _most_young(connection):
-        _close(connection, young, grown)
-
-
-class _Era(NamedTuple):
-    era: int
+    parts: int
     extent: Extent
 
+    def is_full(self, share: float = 1.0) -> bool:
+        """Whether its names are to be sorted."""
+        return self.extent.transactions >= share * ERA_TRANSACTIONS
 
-def _most_young(connection: Connection) -> int:
-    return YOUNG_TRANSACTIONS if connection.dialect.name == "sqlite" else 0
-
-
-def _newest(connection: Connection, stream: str) -> tuple[_Era | None, _Era | None]:
-    """The stream's young era, and the newest one that is none."""
-    newest = [_Era(row.era, Extent(*row[1:])) for row in connection.execute(NEWEST, {"stream": stream})]
-    is_young = bool(newest) and newest[0].extent.transactions <= _most_young(connection)
-    young = newest.pop(0) if is_young else None
-    return young, newest[0] if newest else None
+    def is_scattered(self, share: float = 1.0) -> bool:
+        """Whether its parts are to be joined."""
+        return self.parts >= max(2, share * MOST_PARTS)
 
 
-def _has_room(grown: _Era | None) -> TypeGuard[_Era]:
-    return grown is not None and grown.extent.transactions < ERA_TRANSACTIONS
+def open_era(connection: Connection, stream: str, batch_id: int, batch: Extent) -> Era:
+    """The stream's open era, grown by a batch of at least one transaction, or a new one that the batch begins."""
+    newest = _newest(connection, stream)
+    if newest is None:
+        era = Era(batch_id, 1, batch)
+        connection.execute(NEW, {"era": era.era, "stream": stream, "parts": 1, **batch._asdict()})
+    else:
+        era = Era(newest.era, newest.parts + 1, newest.extent.with_(batch))
+        connection.execute(GROW, {"grown": era.era, "parts": era.parts, **era.extent._asdict()})
+    return era
 
 
-def _close(connection: Connection, young: _Era, grown: _Era | None) -> _Era | None:
-    """Move a young era into a grown one that has room, and give that; else it stays, to be one of the grown itself."""
-    if not _has_room(grown):
-        return None
-    _move(connection, young.era, grown.era)
-    return _grow(connection, grown, young.extent)
+def make_room(connection: Connection, stream: str, share: float = CROWDED) -> None:
+    """Seal the stream's open era, or join its parts, where it has this share of what it may have."""
+    era = _newest(connection, stream)
+    if era is None:
+        return
+    if era.is_full(share):
+        record_names.seal(connection, era.era)
+        parts = 0
+    elif era.is_scattered(share):
+        parts = record_names.join_parts(connection, era.era)
+    else:
+        return
+    connection.execute(GROW, {"grown": era.era, "parts": parts})
 
 
-def _grow(connection: Connection, era: _Era, by: Extent) -> _Era:
-    extent = era.extent.with_(by)
-    connection.execute(GROW, {"grown": era.era, **extent._asdict()})
-    return _Era(era.era, extent)
-
-
-def _move(connection: Connection, young: int, into: int) -> None:
-    connection.execute(MOVE, {"into": into, "moved": young})
-    connection.execute(FORGET, {"moved": young})
-    connection.execute(END, {"ended": young})
+def _newest(connection: Connection, stream: str) -> Era | None:
+    """The stream's newest era unless it is sealed."""
+    row = connection.execute(NEWEST, {"stream": stream}).first()
+    return None if row is None or not row.parts else Era(row.era, row.parts, Extent(*row[2:]))

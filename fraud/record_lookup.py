@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Select, select
 
 from fraud.database import portions
 from fraud.record_hashes import id_hashes, id_name_hashes
-from fraud.record_tables import eras, mentions, transactions
+from fraud.record_names import rows_naming
+from fraud.record_tables import eras, transactions
 
 __all__ = ["doubling", "eras_within", "row_ids"]
 
@@ -47,17 +48,19 @@ def _row_ids_by_index(connection: Connection, transaction_ids: Iterable[str]) ->
 
 
 def _row_ids_by_era(connection: Connection, ids: list[str], newest_first: Sequence[int]) -> dict[str, int]:
-    wanted = dict(zip(ids, id_name_hashes(id_hashes(ids)).tolist(), strict=True))
+    wanted = set(ids)
     found: dict[str, int] = {}
-    query = select(transactions.c.transaction_id, transactions.c.row_id).join(
-        mentions, mentions.c.row_id == transactions.c.row_id
-    )
+    hashes = id_name_hashes(id_hashes(ids))
+    column = transactions.c
     for some in doubling(newest_first):
-        there = mentions.c.era.in_(some) & mentions.c.name_hash.in_(set(wanted.values()))
-        for row in connection.execute(query.where(there)):
-            if wanted.pop(row.transaction_id, None) is not None:
-                found[row.transaction_id] = row.row_id
-        if not wanted:
+        for rows in portions(rows_naming(connection, hashes, some)):
+            query = select(column.transaction_id, column.row_id).where(column.row_id.in_(rows))
+            found.update(
+                (row.transaction_id, row.row_id)
+                for row in connection.execute(query)
+                if row.transaction_id in wanted
+            )
+        if len(found) == len(wanted):
             break
     return found
 

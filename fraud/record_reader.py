@@ -17,6 +17,7 @@ from fraud.receipt import Receipt, ReceiptBatch
 from fraud.record_hashes import name_hashes
 from fraud.record_log import RecordLog, decided_query, read_decided, read_reasons
 from fraud.record_lookup import doubling, eras_within, row_ids
+from fraud.record_names import rows_naming
 from fraud.record_rows import AlertSummary, DayCount, DecidedTransaction
 from fraud.record_tables import (
     DAY,
@@ -25,8 +26,6 @@ from fraud.record_tables import (
     alert_outbox,
     alerts,
     decisions,
-    eras,
-    mentions,
     receipts,
     ring_members,
     runs,
@@ -110,9 +109,7 @@ class RecordReader(RecordLog):
         """
         column = transactions.c
         ends = (column.account_id, column.counterparty_id, column.merchant_id, column.device_id, column.ip)
-        query = decided_query().join(mentions, mentions.c.row_id == column.row_id)
-        query = query.where(mentions.c.name_hash == int(name_hashes([node_id])[0]))
-        query = query.where(or_(*(end == node_id for end in ends)))
+        query = decided_query().where(or_(*(end == node_id for end in ends)))
         if since is not None:
             query = query.where(column.event_time >= since)
         if until is not None:
@@ -123,28 +120,12 @@ class RecordReader(RecordLog):
             for some in doubling(connection.execute(eras_within(since, until)).all()):
                 if len(found) == limit and some[0].latest < found[-1].event_time:
                     break
-                there = query.where(mentions.c.era.in_([row.era for row in some]))
-                found += read_decided(connection.execute(there))
+                rows = rows_naming(connection, name_hashes([node_id]), [row.era for row in some])
+                for there in portions(rows):
+                    found += read_decided(connection.execute(query.where(column.row_id.in_(there))))
                 found.sort(key=lambda t: (t.event_time, t.transaction_id), reverse=True)
                 del found[limit:]
         return found
-
-    def worst_scores(self, account_ids: Iterable[str]) -> dict[str, tuple[float, Outcome]]:
-        """The highest score of each account as payer, and the outcome it led to; unknown accounts are absent."""
-        worst: dict[str, tuple[float, Outcome]] = {}
-        account = transactions.c.account_id
-        query = select(account, decisions.c.outcome, func.max(decisions.c.score).label("score"))
-        query = query.select_from(mentions).join(transactions, transactions.c.row_id == mentions.c.row_id)
-        query = query.join(decisions, decisions.c.row_id == transactions.c.row_id)
-        query = query.group_by(account, decisions.c.outcome)
-        for some in portions(account_ids):
-            there = mentions.c.era.in_(select(eras.c.era)) & mentions.c.name_hash.in_(
-                name_hashes(some).tolist()
-            )
-            for row in self._rows(query.where(there, account.in_(some))):
-                score = (row.score, Outcome(row.outcome))
-                worst[row.account_id] = max(worst.get(row.account_id, score), score)
-        return worst
 
     def decision(self, transaction_id: str) -> Decision | None:
         """The decision of a transaction, or None."""

@@ -42,8 +42,9 @@ __all__ = [
     "decisions",
     "eras",
     "labels",
-    "mentions",
     "metadata",
+    "name_pages",
+    "name_parts",
     "positions",
     "receipts",
     "ring_acts",
@@ -154,23 +155,33 @@ eras = Table(
     Column("transactions", Integer, nullable=False),
     Column("earliest", Instant, nullable=False),
     Column("latest", Instant, nullable=False),
+    Column("parts", Integer, nullable=False, server_default="0"),
     Index("eras_by_stream", "stream", "era"),
 )
-"""Stretches of a stream, named after their first batch, each with a part of ``mentions`` to itself;
-``earliest`` and ``latest`` are the bounds of its event times."""
+"""Stretches of a stream, named after their first batch, each with names to itself: in so many ``parts`` of
+``name_parts``, or in ``name_pages`` where there are none. ``earliest`` and ``latest`` are the bounds of its event
+times."""
 
-mentions = Table(
-    "mentions",
+name_parts = Table(
+    "name_parts",
     metadata,
     Column("era", BigInteger, primary_key=True, autoincrement=False),
-    Column("name_hash", Integer, primary_key=True, autoincrement=False),
-    Column("row_id", BigInteger, primary_key=True, autoincrement=False),
-    sqlite_with_rowid=False,
+    Column("batch_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("body", LargeBinary, nullable=False),
 )
-"""Which rows name an account, merchant, device, address or transaction, by a hash of the name.
+"""Names in the batches of an open era, as ``fraud.record_names`` writes them: those of one batch, or of several up to
+``batch_id``."""
 
-One index over everything would be written to at random all over; beginning with the era, only its newest part is ever
-touched. A reader looks into every era and compares the name itself, since names may share a hash.
+name_pages = Table(
+    "name_pages",
+    metadata,
+    Column("era", BigInteger, primary_key=True, autoincrement=False),
+    Column("last_hash", Integer, primary_key=True, autoincrement=False),
+    Column("body", LargeBinary, nullable=False),
+)
+"""Names in a sealed era, sorted by their hashes, in pages; a hash is on the first page whose last one is not below it.
+
+One sorted index over everything would be written to at random all over.
 """
 
 receipts = Table(

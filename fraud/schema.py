@@ -51,6 +51,7 @@ REVISIONS = (
     "0005_standing_scores",
     "0006_saved_views",
     "0007_vault",
+    "0008_name_pages",
 )
 """Every revision that there has been, the oldest first: one script each in ``fraud/migrations/versions``."""
 

@@ -75,7 +75,7 @@ def _make_room(record: Record) -> None:
     try:
         record.make_room()
     except StoreUnavailable as error:
-        log.warning("the record's young names stay where they are for now: %s", error)
+        log.warning("the record's names stay where they are for now: %s", error)
 
 
 def _carry_out(record: Record, request: Request, shared: SharedArrays) -> Answer:

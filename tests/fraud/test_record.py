@@ -204,12 +204,6 @@ def test_days_are_counted_by_event_time(record: Record) -> None:
     assert sum(c.stopped for c in counts) == pytest.approx(sum(transaction(i).amount for i in held))
 
 
-def test_worst_scores_of_accounts(record: Record) -> None:
-    write(record, list(range(98)))
-    worst = record.worst_scores(["a_0", "a_6", "a_99"])
-    assert worst == {"a_0": (0.91, Outcome.BLOCK), "a_6": (0.97, Outcome.BLOCK)}
-
-
 def test_dead_letters_are_kept_once(record: Record) -> None:
     letter = DeadLetter("payments.csv", 7, "amount", "amount: -3 is not positive")
     record.write_batch([], [], dead_letters=[letter, letter])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from sqlalchemy import Connection, func, select
 
-from fraud import record_batches, record_eras, record_hashes, record_known, record_lookup, record_reader
+from fraud import (
+    record_batches,
+    record_eras,
+    record_hashes,
+    record_known,
+    record_lookup,
+    record_names,
+    record_reader,
+)
 from fraud import record_tables as table
 from fraud.record import Record
 from fraud.record_known import KnownIds
@@ -97,12 +107,16 @@ def test_ids_that_share_a_hash_are_told_apart(record: Record, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("rests", [False, True])
-@pytest.mark.parametrize(("full", "young"), [(10, 0), (10, 6), (40, 13)])
+@pytest.mark.parametrize(("full", "parts"), [(10, 64), (40, 2), (40, 5), (1_000, 4)])
+@pytest.mark.parametrize("whole", [False, True])
 def test_what_is_asked_at_a_node_is_found_in_every_era(
-    record: Record, monkeypatch: pytest.MonkeyPatch, full: int, young: int, rests: bool
+    record: Record, monkeypatch: pytest.MonkeyPatch, full: int, parts: int, rests: bool, whole: bool
 ) -> None:
     monkeypatch.setattr(record_eras, "ERA_TRANSACTIONS", full)
-    monkeypatch.setattr(record_eras, "YOUNG_TRANSACTIONS", young)
+    monkeypatch.setattr(record_eras, "MOST_PARTS", parts)
+    monkeypatch.setattr(record_names, "PAGE_NAMES", 7)
+    monkeypatch.setattr(record_names, "FEW_HASHES", 0 if whole else 32)
+    monkeypatch.setattr(record_names, "ERAS_AT_ONCE", 2)
     monkeypatch.setattr(record_lookup, "FIRST_ERAS", 1)
     order = np.random.default_rng(1).permutation(300).tolist()
     for start in range(0, 300, 6):
@@ -110,6 +124,8 @@ def test_what_is_asked_at_a_node_is_found_in_every_era(
         if rests:
             record.make_room()
     assert 200 / full <= record.count(table.eras) <= 50
+    assert record.count(table.name_parts) <= 4 * parts
+    assert (record.count(table.name_pages) > 0) == (full < 300)
     since, until = START + timedelta(minutes=50), START + timedelta(minutes=250)
     for node in ("a_3", "shop1", "d_2", "i_5", "none"):
         at = [transaction(i) for i in reversed(range(300)) if node in ends(transaction(i))]
@@ -118,17 +134,13 @@ def test_what_is_asked_at_a_node_is_found_in_every_era(
             assert names(around) == names(at)[:limit]
         window = record.transactions_around(node, since=since, until=until)
         assert names(window) == names([one for one in at if since <= one.event_time < until])
-    worst = record.worst_scores(["a_2", "a_4"])
-    assert worst["a_2"][0] == max(decision(i).score for i in range(2, 300, 7))
     assert len(record.decisions(f"t{i}" for i in range(0, 400, 2))) == 150
 
 
-@pytest.mark.parametrize("young", [0, 6])
 def test_decisions_between_two_event_times_are_found_in_the_eras_that_reach_there(
-    record: Record, monkeypatch: pytest.MonkeyPatch, young: int
+    record: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(record_eras, "ERA_TRANSACTIONS", 20)
-    monkeypatch.setattr(record_eras, "YOUNG_TRANSACTIONS", young)
     order = np.argsort(np.arange(300) + np.random.default_rng(2).normal(0, 8, 300)).tolist()
     for start in range(0, 300, 6):
         write(record, order[start : start + 6], stream=f"ledger-{start % 4}")
@@ -145,30 +157,61 @@ def test_decisions_between_two_event_times_are_found_in_the_eras_that_reach_ther
 def test_names_that_move_while_they_are_looked_for_are_found(
     record: Record, record_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A young era, read last because its events are old, moves into one that has been read already."""
-    monkeypatch.setattr(record_eras, "YOUNG_TRANSACTIONS", 4)
-    write(record, [200, 201, 202, 203, 204])
-    write(record, [1, 2])
+    """Between parts and pages of an era somebody seals it; what is found in both counts once."""
+    monkeypatch.setattr(record_eras, "ERA_TRANSACTIONS", 4)
+    write(record, [1, 2, 3])
     other = Record.open(record_url)
+    plain = record_names._parts_of
 
-    def one_by_one(found: Sequence[Any]) -> Iterator[Sequence[Any]]:
-        yield found[:1]
-        write(other, [3, 4, 5])
-        yield from ([one] for one in found[1:])
+    def and_sealed_meanwhile(*asked: Any) -> Iterator[bytes]:
+        yield from list(plain(*asked))
+        write(other, [4, 5, 6])
 
-    monkeypatch.setattr(record_reader, "doubling", one_by_one)
-    assert names(record.transactions_around("shop1")) == ["t202", "t1"]
+    monkeypatch.setattr(record_names, "_parts_of", and_sealed_meanwhile)
+    assert names(record.transactions_around("shop1"))[-1:] == ["t1"]
     other.close()
-    assert record.count(table.transactions) == 10
+    assert record.count(table.name_parts) == 0 < record.count(table.name_pages)
+    assert record.count(table.transactions) == 6
+
+
+def test_parts_that_are_joined_double_in_size(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record_eras, "MOST_PARTS", 8)
+    written, plain = [], record_names.join_parts
+    lengths = select(func.length(table.name_parts.c.body)).order_by(table.name_parts.c.batch_id)
+
+    def counted(connection: Connection, era: int) -> int:
+        left = plain(connection, era)
+        sizes = connection.scalars(lengths).all()
+        written.append(sizes[-1])
+        assert all(before > 2 * after for before, after in pairwise(sizes))
+        return left
+
+    monkeypatch.setattr(record_names, "join_parts", counted)
+    for row in range(500):
+        write(record, [row])
+    with record.engine.connect() as connection:
+        total = connection.scalar(select(func.sum(func.length(table.name_parts.c.body))))
+        assert connection.scalars(select(table.eras.c.parts)).all() == [record.count(table.name_parts)]
+    assert total is not None and sum(written) < 6 * total
+
+
+@given(st.lists(st.integers(-5, 5), min_size=1, max_size=60), st.integers(1, 9))
+def test_a_page_holds_all_that_share_a_hash(hashes: list[int], size: int) -> None:
+    ordered = np.array([(one, row) for row, one in enumerate(sorted(hashes))], dtype=record_names.NAME)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(record_names, "PAGE_NAMES", size)
+        pages = list(record_names._pages(ordered))
+    assert np.concatenate(pages).tolist() == ordered.tolist()
+    assert all(before["hash"][-1] < after["hash"][0] for before, after in pairwise(pages))
+    assert all(len(page) < size + np.count_nonzero(page["hash"] == page["hash"][0]) for page in pages)
 
 
 def test_names_that_share_a_hash_are_told_apart(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
     def same(names: list[str]) -> NDArray[np.int32]:
         return np.full(len(list(names)), 7, dtype=np.int32)
 
-    for module in (record_batches, record_reader):
+    for module in (record_names, record_reader):
         monkeypatch.setattr(module, "name_hashes", same)
     write(record, list(range(50)))
     around = record.transactions_around("a_3", limit=4)
     assert [one.transaction_id for one in around] == ["t45", "t38", "t31", "t24"]
-    assert set(record.worst_scores(["a_3"])) == {"a_3"}

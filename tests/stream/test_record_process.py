@@ -77,13 +77,14 @@ def test_it_answers_with_the_decisions_in_force(client: RecordClient, url: str) 
     assert client.decision("t0") is not None
 
 
-def test_names_of_small_writes_move_while_nobody_waits(client: RecordClient) -> None:
-    """Two hundred at once, twice: they are a young era until it is full, and then one that the next may move into."""
-    for first in range(0, 800, 200):
-        client.write_verdicts(verdicts(first, 200), stream="s")
+def test_names_of_small_writes_are_joined_while_nobody_waits(client: RecordClient) -> None:
+    """Three quarters of the parts that an era may have are joined after the answer, before the next request."""
+    for number in range(48):
+        client.write_verdicts(verdicts(number, 1), stream="s")
     client.write_batch(stream="s")
     with client.engine.connect() as connection:
-        assert connection.scalars(select(table.eras.c.transactions)).all() == [800]
+        assert connection.scalars(select(table.eras.c.parts)).all() == [1]
+    assert client.count(table.name_parts) == 1
 
 
 @pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
