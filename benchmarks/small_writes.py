@@ -1,4 +1,4 @@
-"""What a commit of ten transactions costs the record: with and without young eras, checkpoints beside and room made.
+"""What a commit of ten transactions costs the record: names joined or not, checkpoints beside, room made.
 
 ``python -m benchmarks.small_writes``. At 1,000 transactions a second a worker commits about a hundred times a second,
 ten transactions each, and every decision waits for its commit. All sides write the same transactions in turn, so that
@@ -32,6 +32,8 @@ ROWS, COMMITS = 10, 1_000
 FILL = 8
 """Batches of a thousand that are there already: half an era."""
 
+NEVER = 1 << 30
+
 PAUSE_SECONDS = 0.005
 """Between two commits, in which the thread for checkpoints may work, as it does between those of a worker."""
 
@@ -41,8 +43,8 @@ class Side:
     """One way to write."""
 
     name: str
-    young: int
-    """Transactions of a young era; 0: there is none."""
+    parts: int
+    """Parts of an era's names from which on they are joined."""
     record: Record
     log: Path
     """SQLite's write-ahead log."""
@@ -55,7 +57,7 @@ class Side:
 
     def write(self, batch: Batch, *, counted: bool) -> None:
         """One commit."""
-        record_eras.YOUNG_TRANSACTIONS = self.young
+        record_eras.MOST_PARTS = self.parts
         before = self.log.stat().st_size if self.log.exists() else 0
         began, spent = time.perf_counter(), time.thread_time()
         self.record.write_batch(
@@ -85,15 +87,15 @@ class Side:
 
 def measure(folder: Path) -> dict[str, dict[str, float]]:
     """Figures by side."""
-    young = record_eras.YOUNG_TRANSACTIONS
+    parts = record_eras.MOST_PARTS
     with ExitStack() as opened:
         sides = []
         for number, (name, most, aside, rests) in enumerate(
             (
-                ("one era, checkpoints within commits", 0, False, False),
-                ("young eras, checkpoints within commits", young, False, False),
-                ("young eras, checkpoints beside", young, True, False),
-                ("the same, and room made between commits", young, True, True),
+                ("names never joined, checkpoints within commits", NEVER, False, False),
+                ("names joined, checkpoints within commits", parts, False, False),
+                ("names joined, checkpoints beside", parts, True, False),
+                ("the same, and room made between commits", parts, True, True),
             )
         ):
             path = folder / f"record{number}.sqlite3"

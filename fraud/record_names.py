@@ -30,9 +30,7 @@ PAGE_NAMES = 256
 """Names of a page, about: all that share a hash are on one page."""
 
 FEW_HASHES = 32
-"""Of more hashes whole eras are read, which costs about as much as so many pages of each."""
-ERAS_AT_ONCE = 16
-"""So many are in memory then, 1.2 MB each."""
+"""Of more hashes whole eras are read, one after the other: that costs about as much as so many pages of each."""
 
 # Made once: to build a statement anew costs more than to carry it out.
 ADD = insert(name_parts)
@@ -40,6 +38,9 @@ PARTS = (
     select(name_parts.c.batch_id, name_parts.c.body)
     .where(name_parts.c.era == bindparam("of"))
     .order_by(name_parts.c.batch_id)
+)
+ALL_PAGES = (
+    select(name_pages.c.body).where(name_pages.c.era == bindparam("of")).order_by(name_pages.c.last_hash)
 )
 FORGET = delete(name_parts).where(
     name_parts.c.era == bindparam("of"), name_parts.c.batch_id >= bindparam("since")
@@ -126,12 +127,11 @@ def rows_naming(connection: Connection, hashes: NDArray[np.int32], among: Sequen
             of_one = connection.execute(PAGES, {"of": among, "hash": one}).scalars()
             found |= _rows_in(of_one, np.array([one], dtype=np.int32))
         return sorted(found)
+    wanted = np.unique(hashes)
     found = set()
-    for start in range(0, len(among), ERAS_AT_ONCE):
-        some = among[start : start + ERAS_AT_ONCE]
-        found |= _rows_in(_parts_of(connection, some), hashes)
-        whole = select(name_pages.c.body).where(name_pages.c.era.in_(some))
-        found |= _rows_in(connection.execute(whole).scalars(), hashes)
+    for era in among:
+        found |= _rows_in(_parts_of(connection, [era]), wanted)
+        found |= _rows_on_pages(connection, era, wanted)
     return sorted(found)
 
 
@@ -152,3 +152,10 @@ def _rows_in(bodies: Any, hashes: NDArray[np.int32]) -> set[int]:
     names = np.frombuffer(b"".join(bodies), NAME)
     there = names["hash"] == hashes[0] if len(hashes) == 1 else np.isin(names["hash"], hashes)
     return set(names["row_id"][there].tolist())
+
+
+def _rows_on_pages(connection: Connection, era: int, wanted: NDArray[np.int32]) -> set[int]:
+    names = np.frombuffer(b"".join(connection.execute(ALL_PAGES, {"of": era}).scalars()), NAME)
+    hashes, rows = np.ascontiguousarray(names["hash"]), names["row_id"]
+    begin, end = (np.searchsorted(hashes, wanted, side=side).tolist() for side in ("left", "right"))
+    return {row for first, last in zip(begin, end, strict=True) for row in rows[first:last].tolist()}

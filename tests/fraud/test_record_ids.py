@@ -116,7 +116,6 @@ def test_what_is_asked_at_a_node_is_found_in_every_era(
     monkeypatch.setattr(record_eras, "MOST_PARTS", parts)
     monkeypatch.setattr(record_names, "PAGE_NAMES", 7)
     monkeypatch.setattr(record_names, "FEW_HASHES", 0 if whole else 32)
-    monkeypatch.setattr(record_names, "ERAS_AT_ONCE", 2)
     monkeypatch.setattr(record_lookup, "FIRST_ERAS", 1)
     order = np.random.default_rng(1).permutation(300).tolist()
     for start in range(0, 300, 6):

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
@@ -15,8 +16,11 @@ from fraud import schema_upgrade
 from fraud.database import open_engine, writing
 from fraud.errors import StoreError
 from fraud.record import Record
+from fraud.record_hashes import id_hashes, id_name_hashes, name_hashes
+from fraud.record_tables import ROW_BITS, since_epoch
 from fraud.schema import HEAD, REVISIONS
 from fraud.schema_upgrade import differences, revision, upgrade
+from tests.fraud.payments import decision, transaction
 
 
 @pytest.fixture
@@ -111,6 +115,57 @@ def test_a_record_from_before_revisions_is_refused_until_it_is_upgraded(
     assert not inspect(engine).has_table("schema_version")
     record = Record.open(record_url)
     assert record.streams() == {"main": 7}
+    record.close()
+
+
+def test_names_of_an_earlier_record_are_found_after_it_is_upgraded(record_url: str, engine: Engine) -> None:
+    """Three eras of two streams, of which the newest of each stream go on."""
+    upgrade(engine, "0007_vault")
+    old, eras = MetaData(), {1: ("a", range(600)), 2: ("b", range(600, 620)), 3: ("a", range(620, 640))}
+    with engine.connect() as connection, writing(connection):
+        old.reflect(connection)
+        for era, (stream, rows) in eras.items():
+            kept = [transaction(i) for i in rows]
+            times = [since_epoch(one.event_time) for one in kept]
+            hashes = id_hashes([one.transaction_id for one in kept])
+            batch = {
+                "stream": stream,
+                "transactions": len(kept),
+                "id_hashes": hashes.tobytes(),
+            }
+            connection.execute(old.tables["batches"].insert(), batch)
+            extent = {"transactions": len(kept), "earliest": times[0], "latest": times[-1]}
+            connection.execute(old.tables["eras"].insert(), {"era": era, "stream": stream, **extent})
+            for row_id, one in enumerate(kept, era << ROW_BITS):
+                values = {"event_time": since_epoch(one.event_time), "row_id": row_id}
+                values = {**msgspec.structs.asdict(one), **values}
+                connection.execute(old.tables["transactions"].insert(), values)
+                ends = [name for name in (one.account_id, one.merchant_id, one.device_id, one.ip) if name]
+                found = {
+                    *name_hashes(ends).tolist(),
+                    *id_name_hashes(id_hashes([one.transaction_id])).tolist(),
+                }
+                connection.execute(
+                    old.tables["mentions"].insert(),
+                    [{"era": era, "name_hash": name, "row_id": row_id} for name in found],
+                )
+    assert upgrade(engine) == "0007_vault"
+    assert differences(engine) == []
+    record = Record.open(record_url)
+    more = [transaction(i) for i in range(640, 650)]
+    record.write_batch(more, [decision(i) for i in range(640, 650)], stream="a")
+    for node in ("shop1", "d_2"):
+        at = [
+            f"t{i}"
+            for i in reversed(range(650))
+            if node in (transaction(i).merchant_id, transaction(i).device_id)
+        ]
+        assert [one.transaction_id for one in record.transactions_around(node, limit=1_000)] == at
+    asked = record.transactions(f"t{i}" for i in range(0, 700, 7))
+    assert len(asked) == len(range(0, 650, 7))
+    with engine.connect() as connection:
+        parts = connection.execute(text("SELECT era, parts FROM eras ORDER BY era")).all()
+        assert [tuple(row) for row in parts] == [(1, 0), (2, 1), (3, 2)]
     record.close()
 
 
