@@ -19,6 +19,7 @@ from sqlalchemy.exc import (
     TimeoutError,
 )
 
+from fraud import sqlite_driver
 from fraud.errors import SettingsError, StoreError, StoreUnavailable
 
 __all__ = [
@@ -60,7 +61,10 @@ def open_engine(url: str) -> Engine:
         backend = address.get_backend_name()
         if backend == "sqlite" and address.database:
             _make_private_file(Path(address.database))
-        engine = create_engine(address, pool_pre_ping=backend != "sqlite")
+        if backend == "sqlite":
+            engine = create_engine(address, module=sqlite_driver)
+        else:
+            engine = create_engine(address, pool_pre_ping=True)
     except (ArgumentError, NoSuchModuleError) as error:
         raise SettingsError(
             "RINGFENCE_DATABASE_URL: not an address such as sqlite:///file or postgresql+psycopg://…"
@@ -86,8 +90,6 @@ def _make_private_file(path: Path) -> None:
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:
-    # Transactions begin where writing says so, not where the module guesses.
-    connection.isolation_level = None
     for name, value in PRAGMAS.items():
         connection.execute(f"PRAGMA {name} = {value}")
 
