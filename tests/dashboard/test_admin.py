@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from dash import Dash
@@ -28,7 +28,7 @@ from tests.dashboard.people import person_of
 from tests.dashboard.world import account, fill
 
 Serve = Callable[[Record, GraphStore | None], str]
-LATER = datetime(2027, 1, 1, tzinfo=UTC)
+LATER = datetime.now(UTC) + timedelta(days=30)
 
 
 def acts(record: Record) -> list[tuple[str, str, str]]:

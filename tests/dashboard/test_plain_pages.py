@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import pytest
@@ -65,7 +65,7 @@ def test_administration_has_no_barriers(
     page: Page, record: Record, serve: Serve, scheme: Literal["light", "dark"]
 ) -> None:
     fill(record)
-    until = datetime(2027, 1, 1, tzinfo=UTC)
+    until = datetime.now(UTC) + timedelta(days=30)
     add_act(record.engine, RingAct("ring-cycle", RingStep.SUPPRESSED, "supervisor", "known payroll", until))
     page.emulate_media(color_scheme=scheme)
     page.goto(f"{serve(record, None)}/admin")

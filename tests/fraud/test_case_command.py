@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from tests.fraud.payments import ring
 from tests.fraud.worked_cases import account_alert, hire, pay, raise_alerts, ring_alert
 
 Said = tuple[int, str, str]
+
+LATER = f"{datetime.now(UTC) + timedelta(days=30):%Y-%m-%d}"
 
 
 @pytest.fixture
@@ -49,7 +52,7 @@ def test_a_case_is_worked_from_the_keyboard(record: Record, run: Callable[..., S
         (("comment", "C-000001", "--text", "[bold]odd[/bold]"), "in progress"),
         (("attach", "C-000001", "--file", str(receipt)), "in progress"),
         (("relate", "C-000001", "--other", "C-000002"), "in progress"),
-        (("snooze", "C-000001", "--until", "2026-12-01", "--text", "asked"), "in progress"),
+        (("snooze", "C-000001", "--until", LATER, "--text", "asked"), "in progress"),
         (("wake", "C-000001"), "in progress"),
         (("release", "C-000001"), "C-000001: open, nobody's"),
         (("assign", "C-000001", "--to", "ben"), "in progress, ben"),
@@ -69,7 +72,7 @@ def test_a_case_is_worked_from_the_keyboard(record: Record, run: Callable[..., S
             "C-000001: closed",
         ),
         (("reopen", "C-000001", "--text", "again"), "in progress"),
-        (("suppress", "C-000001", "--until", "2026-12-01", "--text", "a club"), "closed"),
+        (("suppress", "C-000001", "--until", LATER, "--text", "a club"), "closed"),
     ):
         status, out, err = run(*words)
         assert (status, err) == (0, "")
