@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Table
@@ -19,10 +18,6 @@ POSTGRES_TYPES = {
     "TEXT": "text",
     "BYTEA": "bytea",
 }
-
-COPY_BEGIN = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-COPY_END = b"\xff\xff"
-"""What PostgreSQL's binary COPY format has before and after its rows: no flags, no extension; a row of -1 fields."""
 
 
 def bulk_insert(connection: Connection, into: Table, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -40,22 +35,15 @@ def bulk_insert(connection: Connection, into: Table, rows: Sequence[tuple[Any, .
 
 
 def _copy(connection: Connection, into: Table, rows: Sequence[tuple[Any, ...]]) -> None:
-    dialect = connection.dialect
-    types = [POSTGRES_TYPES[str(column.type.compile(dialect)).split("(")[0].split()[0]] for column in into.c]
-    with _copying(connection, into, into.c.keys()) as copy:
-        copy.set_types(types)
-        for row in rows:
-            copy.write_row(row)
-
-
-@contextmanager
-def _copying(connection: Connection, into: Table, columns: Iterable[str]) -> Iterator[Any]:
     """PostgreSQL's binary COPY, its errors in the form that SQLAlchemy gives those of its own statements."""
     dialect, driver = connection.dialect, connection.connection.driver_connection
-    statement = f"COPY {into.name} ({','.join(columns)}) FROM STDIN (FORMAT BINARY)"
+    types = [POSTGRES_TYPES[str(column.type.compile(dialect)).split("(")[0].split()[0]] for column in into.c]
+    statement = f"COPY {into.name} ({','.join(into.c.keys())}) FROM STDIN (FORMAT BINARY)"
     base = dialect.loaded_dbapi.Error
     try:
         with driver.cursor() as cursor, cursor.copy(statement) as copy:  # type: ignore[union-attr]
-            yield copy
+            copy.set_types(types)
+            for row in rows:
+                copy.write_row(row)
     except base as error:
         raise DBAPIError.instance(statement, None, error, base, dialect=dialect) from error

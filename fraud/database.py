@@ -61,10 +61,8 @@ def open_engine(url: str) -> Engine:
         backend = address.get_backend_name()
         if backend == "sqlite" and address.database:
             _make_private_file(Path(address.database))
-        if backend == "sqlite":
-            engine = create_engine(address, module=sqlite_driver)
-        else:
-            engine = create_engine(address, pool_pre_ping=True)
+        options = {"module": sqlite_driver} if backend == "sqlite" else {"pool_pre_ping": True}
+        engine = create_engine(address, **options)
     except (ArgumentError, NoSuchModuleError) as error:
         raise SettingsError(
             "RINGFENCE_DATABASE_URL: not an address such as sqlite:///file or postgresql+psycopg://…"

@@ -81,15 +81,15 @@ def open_era(connection: Connection, stream: str, batch_id: int, batch: Extent) 
     return era
 
 
-def make_room(connection: Connection, stream: str, share: float = CROWDED) -> None:
-    """Seal the stream's open era, or join its parts, where it has this share of what it may have."""
+def make_room(connection: Connection, stream: str) -> None:
+    """Seal the stream's open era, or join its parts, where it is crowded."""
     era = _newest(connection, stream)
     if era is None:
         return
-    if era.is_full(share):
+    if era.is_full(CROWDED):
         record_names.seal(connection, era.era)
         parts = 0
-    elif era.is_scattered(share):
+    elif era.is_scattered(CROWDED):
         parts = record_names.join_parts(connection, era.era)
     else:
         return

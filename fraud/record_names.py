@@ -8,8 +8,7 @@ read whole. Readers know names by a hash and compare the names themselves, since
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -148,7 +147,7 @@ def _parts_of(connection: Connection, among: Sequence[int]) -> Iterator[bytes]:
         yield from connection.execute(query).scalars()
 
 
-def _rows_in(bodies: Any, hashes: NDArray[np.int32]) -> set[int]:
+def _rows_in(bodies: Iterable[bytes], hashes: NDArray[np.int32]) -> set[int]:
     names = np.frombuffer(b"".join(bodies), NAME)
     there = names["hash"] == hashes[0] if len(hashes) == 1 else np.isin(names["hash"], hashes)
     return set(names["row_id"][there].tolist())
