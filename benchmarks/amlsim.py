@@ -42,6 +42,7 @@ from typing import NamedTuple
 import networkx as nx
 import numpy as np
 import pandas as pd
+import typer
 from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import average_precision_score
@@ -414,4 +415,4 @@ def _seen_before() -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(exit_status(main))
+    sys.exit(exit_status(lambda: typer.run(main)))

@@ -10,15 +10,18 @@ from __future__ import annotations
 import heapq
 import random
 import statistics
+import sys
 import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import networkx as nx
 import numpy as np
+import typer
 from numpy.typing import NDArray
 
 from benchmarks.results import machine, write_result, write_section
+from fraud.exits import exit_status
 from graph.dense_blocks import DenseBlocks
 from graph.events import Events
 from graph.layout import DAY, HOUR, MERCHANT
@@ -169,4 +172,4 @@ def _seconds_anew(purchases: Sequence[Purchase]) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(exit_status(lambda: typer.run(main)))

@@ -16,8 +16,10 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date
+from typing import Annotated
 
 import numpy as np
+import typer
 from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 from xgboost import XGBClassifier
@@ -141,9 +143,12 @@ Scores = Callable[[Fold, int], dict[str, NDArray[np.floating]]]
 """Of a fold and a seed: by row of the table, a score of each test payment."""
 
 
-def main(arguments: list[str]) -> None:
+def main(
+    validation: Annotated[
+        bool, typer.Option("--validation", help="Ours alone, on the folds it is tuned on; writes nothing.")
+    ] = False,
+) -> None:
     """Run everything, print the table and write its section and result."""
-    validation = arguments == ["--validation"]
     payments = read_payments()
     folds = [cut_fold(payments, start) for start in (VALIDATION_STARTS if validation else TEST_STARTS)]
     runs = [] if validation else _run_all(payments, folds, _book_models(payments))
@@ -324,4 +329,4 @@ def _slashed(figures: Figures) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(exit_status(lambda: main(sys.argv[1:])))
+    sys.exit(exit_status(lambda: typer.run(main)))

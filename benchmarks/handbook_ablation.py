@@ -14,6 +14,7 @@ from dataclasses import asdict
 from datetime import date
 
 import numpy as np
+import typer
 from numpy.typing import NDArray
 
 from benchmarks.handbook import CONFIG, THREADS, varying_columns
@@ -128,4 +129,4 @@ def _render(rows: dict[str, list[Figures]]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(exit_status(main))
+    sys.exit(exit_status(lambda: typer.run(main)))

@@ -22,10 +22,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from math import isclose
 from pathlib import Path
 from typing import Annotated, Protocol
 
 import msgspec
+import pandas as pd
 import typer
 from aiokafka import TopicPartition
 
@@ -63,8 +65,8 @@ __all__ = [
     "Killable",
     "Plug",
     "environment",
-    "graph_totals",
     "judge",
+    "judge_graph",
     "with_bad_records",
 ]
 
@@ -107,6 +109,8 @@ class Findings:
     repeated_messages: int = 0
     """Decisions that were sent to their topic more than once, always with the same content."""
     alerts: int = 0
+    relationships: int = 0
+    """Relationships of payments in the graph, each of them right, where the drill had a graph."""
     ended: int = 0
     """Processes that ended by themselves and were started again."""
 
@@ -248,12 +252,6 @@ class Drill:
                     await asyncio.gather(*await out.send(portion[first : first + FULL_SPEED]))
 
 
-def graph_totals(settings: Settings) -> dict[str, tuple[int, int, float]]:
-    """By type of relationship what the graph store holds: relationships, transactions, money."""
-    with open_graph_store(settings) as store:
-        return store.totals()
-
-
 def environment(settings: Settings) -> dict[str, str]:
     """The variables that make another process use these settings."""
     stream, graph = settings.stream, settings.graph
@@ -313,6 +311,27 @@ async def judge(settings: Settings, ids: set[str], bad: int, found: Findings) ->
     finally:
         record.close()
     return found
+
+
+def judge_graph(settings: Settings, table: pd.DataFrame, found: Findings) -> None:
+    """Every payment of the tokenised ``table`` is counted once, on the one relationship of its two ends."""
+    with open_graph_store(settings) as store:
+        held = store.totals()
+    money = float(table["amount"].sum())
+    target = table["merchant_id"].fillna(table["counterparty_id"])
+    for kind, end in (("PAID", target), ("USES", table["device_id"]), ("FROM", table["ip"])):
+        there = end.notna()
+        pairs = pd.DataFrame({"account": table["account_id"], "end": end})[there].drop_duplicates()
+        expected = (len(pairs), int(there.sum()))
+        relationships, transactions, amount = held.get(kind, (0, 0, 0.0))
+        found.relationships += relationships
+        if (relationships, transactions) != expected:
+            found.faults.append(
+                f"{relationships:,} {kind} hold {transactions:,} transactions, "
+                f"{expected[0]:,} of {expected[1]:,} expected"
+            )
+        if kind == "PAID" and not isclose(amount, money, rel_tol=1e-9):
+            found.faults.append(f"the graph holds payments of {amount:,.2f}, {money:,.2f} expected")
 
 
 def _judge_decisions(said: Audit, ids: set[str], record: Record, found: Findings) -> None:
@@ -449,11 +468,15 @@ async def _stream(
         if store:
             drill.start_graph_writer()
         damaged = (value for _, value in bad_records(7, bad))
-        found = await drill.run(with_bad_records(messages_of(raw), damaged, 100), len(ids) + bad, plugs)
+        messages = with_bad_records(messages_of(raw), damaged, 100)
+        # The graph's writer may give up while Neo4j starts; its supervisor tries again.
+        found = await drill.run(messages, len(ids) + bad, plugs, may_end=bool(store))
         # The ring desk, one for all, comes after the workers: some milliseconds a suspicion.
         await drill.settle(found, SETTLE_SECONDS + len(ids) / 1_000)
     finally:
         drill.stop()
+    if store:
+        judge_graph(settings, tokenise_table(raw, Tokeniser.from_settings(settings)), found)
     return await judge(settings, ids, bad, found)
 
 
@@ -472,7 +495,13 @@ def _section(found: Findings, graph: bool) -> str:
             f"| transactions accepted, each with one decision, bit for bit that of a replay | {found.accepted:,} |",
             f"| malformed records, each in the dead letters once | {found.refused:,} |",
             f"| alert states, each handed over once | {found.alerts:,} |",
+            *(
+                [f"| relationships in Neo4j, each with its transactions once | {found.relationships:,} |"]
+                if graph
+                else []
+            ),
             f"| plugs pulled | {', '.join(found.pulled)} |",
+            f"| processes that gave up meanwhile and were started again | {found.ended} |",
             f"| decisions sent to their topic again, with the same content | {found.repeated_messages:,} |",
             f"| seconds from the first record to the last decision | {found.seconds:,.0f} |",
             f"| lost, doubled or different | {faults} |",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,10 +18,12 @@ from typing import Any
 
 import networkx as nx
 import numpy as np
+import typer
 from numpy.typing import NDArray
 
 from benchmarks.results import machine, write_result, write_section
 from fraud.errors import RingfenceError
+from fraud.exits import exit_status
 from graph.transfer_patterns import COLUMNS, TransferPatterns
 from graph.vertex_statistics import FAN_BINS, VertexStatistics
 
@@ -462,4 +465,4 @@ def _report(
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(exit_status(lambda: typer.run(main)))

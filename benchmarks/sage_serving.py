@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import os
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from datetime import date
 
 import numpy as np
 import torch
+import typer
 
 from benchmarks.results import machine, write_section
+from fraud.exits import exit_status
 from gnn.neighbourhood import EdgeTimeNeighbourhoods
 from gnn.network import EdgeSage
 from gnn.serving import SageKernel
@@ -82,4 +85,4 @@ def _median_seconds(work: Callable[[], object]) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(exit_status(lambda: typer.run(main)))

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+import typer
 
 from benchmarks.results import RESULTS, machine, write_result, write_section
 from benchmarks.stream_speed import HISTORY, LIVE, Prepared, prepare
@@ -157,4 +158,4 @@ def section(found: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(exit_status(main))
+    sys.exit(exit_status(lambda: typer.run(main)))

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import typer
 
 from benchmarks.record_writes import Batch, batches
 from benchmarks.results import machine, write_result, write_section
@@ -149,4 +150,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(exit_status(main))
+    sys.exit(exit_status(lambda: typer.run(main)))

@@ -10,6 +10,7 @@ import gc
 import os
 import queue
 import statistics
+import sys
 import tempfile
 import threading
 import time
@@ -20,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import typer
 import xgboost
 from numpy.typing import NDArray
 
@@ -29,6 +31,7 @@ from benchmarks.stock_parts import Given, NetworkxParts, PygParts
 from benchmarks.whole_path import KEY, MEASURED, SIZES, Made, WholePath, make
 from data.tokenise import tokenise_table
 from fraud.errors import RingfenceError
+from fraud.exits import exit_status
 from fraud.tokens import Tokeniser
 from graph.observation import Observation
 
@@ -332,4 +335,4 @@ def _row(name: str, values: Rates, form: str = "{:,.0f}") -> str:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(exit_status(lambda: typer.run(main)))

@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import typer
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from benchmarks.kill_drill import environment
@@ -402,4 +403,4 @@ def section(found: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(exit_status(main))
+    sys.exit(exit_status(lambda: typer.run(main)))

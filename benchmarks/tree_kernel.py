@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import os
 import statistics
+import sys
 import time
 from collections.abc import Callable
 
 import numpy as np
+import typer
 import xgboost
 from numpy.typing import NDArray
 
 from benchmarks.results import machine, write_section
+from fraud.exits import exit_status
 from models.artefact import input_names
 from models.booster import BoosterConfig, fit_booster, margin_of
 from models.tree_shap import TreeShap
@@ -118,4 +121,4 @@ def _microseconds_a_row(predict: Callable[[Rows], object], batches: list[Rows]) 
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(exit_status(lambda: typer.run(main)))

@@ -24,13 +24,16 @@ def test_machine_names_what_was_asked_for() -> None:
 
 
 def planted(folder: Path, name: str, body: str) -> None:
-    (folder / f"{name}.py").write_text(f'import sys\n\nif __name__ == "__main__":\n    {body}\n')
+    (folder / f"{name}.py").write_text(
+        f'import sys\n\n# write_section("{name}", text)\n\nif __name__ == "__main__":\n    {body}\n'
+    )
 
 
 def test_every_benchmark_runs_even_after_one_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "benchmarks"
     folder.mkdir()
     (folder / "part.py").write_text("\n")
+    (folder / "peer.py").write_text('\nif __name__ == "__main__":\n    raise SystemExit(1)\n')
     planted(folder, "bad", "sys.exit(3)")
     planted(folder, "good", "open('good.txt', 'w').close()")
     monkeypatch.setattr(bench, "FOLDER", folder)
@@ -40,3 +43,10 @@ def test_every_benchmark_runs_even_after_one_failed(tmp_path: Path, monkeypatch:
     assert (tmp_path / "good.txt").exists()
     with pytest.raises(InputError, match="no such benchmark: nonsense; there are bad, good"):
         bench.main(["nonsense"])
+
+
+def test_a_benchmark_says_what_it_does_before_it_does_it() -> None:
+    """``--help`` must not measure for minutes: every one parses its command line."""
+    texts = {name: (bench.FOLDER / f"{name}.py").read_text() for name in bench.runnable()}
+    parsing = ("typer.run(main)", ".parse_args()")
+    assert [name for name, text in texts.items() if not any(call in text for call in parsing)] == []

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.faults import CutNetwork, FullDisk, SmallDisk
-from benchmarks.kill_drill import Drill, Findings, Killable, Plug, graph_totals, judge, with_bad_records
+from benchmarks.kill_drill import Drill, Findings, Killable, Plug, judge, judge_graph, with_bad_records
 from data.canonical import read_transactions
 from data.simulate import simulate
 from data.tokenise import tokenise_table
@@ -91,17 +91,6 @@ def run(
         drill.stop()
 
 
-def assert_edges(found: dict[str, tuple[int, int, float]], live: pd.DataFrame) -> None:
-    """Every payment is counted once, on the one relationship of its two ends."""
-    target = live["merchant_id"].fillna(live["counterparty_id"])
-    for kind, end in (("PAID", target), ("USES", live["device_id"]), ("FROM", live["ip"])):
-        there = end.notna()
-        pairs = pd.DataFrame({"account": live["account_id"], "end": end})[there].drop_duplicates()
-        relationships, transactions, _ = found[kind]
-        assert (relationships, transactions) == (len(pairs), int(there.sum())), kind
-    assert found["PAID"][2] == pytest.approx(live["amount"].sum())
-
-
 @pytest.mark.slow
 def test_five_workers_a_broker_and_two_graphs_are_killed(
     tmp_path: Path, world: World, own_kafka: KafkaService, own_neo4j: Neo4jService
@@ -122,6 +111,7 @@ def test_five_workers_a_broker_and_two_graphs_are_killed(
     ]
     # A worker that comes back while there is no broker says so and ends; its supervisor tries again.
     found = run(Drill(settings, services), made, plugs, graph=True, may_end=True)
+    judge_graph(settings, tokenise_table(made.live, Tokeniser(KEY)), found)
     print(found)
     assert found.faults == []
     assert found.ended <= MOST_ENDED
@@ -129,7 +119,7 @@ def test_five_workers_a_broker_and_two_graphs_are_killed(
     assert (found.accepted, found.refused) == (100_000, 1_000)
     assert found.refused >= 40 and len(KINDS) >= 40
     assert found.alerts > 0
-    assert_edges(graph_totals(settings), tokenise_table(made.live, Tokeniser(KEY)))
+    assert found.relationships > 0
 
 
 @pytest.mark.slow
